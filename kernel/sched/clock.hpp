@@ -1,0 +1,33 @@
+// Clocks and one-shot timers.
+#pragma once
+
+#include <kernel/base/list.hpp>
+#include <kernel/sync/wait.hpp>
+
+namespace skep::kernel {
+
+Nanoseconds monotonic_now();   // since boot, never goes back
+std::int64_t realtime_now();   // since 1970-01-01 00:00 UTC, nanoseconds
+void set_realtime(std::int64_t now);
+std::uint64_t tsc_frequency(); // Hz
+
+// Calls `callback` once, in interrupt context with interrupts masked, at or after the deadline.
+class Timer {
+  public:
+    using Callback = void (*)(Timer&, void* context);
+    Timer(Callback callback, void* context) : callback_(callback), context_(context) {}
+    ~Timer() { cancel(); }
+    void arm(Nanoseconds deadline);  // re-arms if armed
+    void cancel();                   // the callback does not run after cancel() has returned
+    bool armed() const;
+
+  private:
+    friend class TimerQueue;
+    Callback callback_;
+    void* context_;
+    Nanoseconds deadline_ = kForever;
+    std::uint32_t heap_index_ = ~0u;
+    std::uint32_t cpu_ = 0;
+};
+
+}  // namespace skep::kernel
