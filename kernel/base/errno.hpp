@@ -37,7 +37,7 @@ inline T take(std::expected<T, Errno>& result) {
 
 // Returns the error of a failed Result from the calling function; else yields its value.
 #define SKEP_TRY(expression)                               \
-    ({                                                     \
+    __extension__({                                        \
         auto result_ = (expression);                       \
         if (!result_) [[unlikely]]                         \
             return ::std::unexpected(result_.error());     \
