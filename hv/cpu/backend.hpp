@@ -1,0 +1,123 @@
+// The interface between hv and the CPU vendor's virtualization: VMX (hv/vmx) or SVM (hv/svm).
+//
+// Everything that does not depend on the vendor is outside: hypercalls, ownership of frames, the walk of
+// second-level tables, CPUID, MSR policy, local APIC, instruction decoding, FPU and debug registers,
+// the loop around `enter`. A backend translates: state fields, events, controls, exits. Formats
+// are the SDM's (access rights, interruption information, interruptibility), as in hv/abi.
+#pragma once
+
+#include "hv/abi/vcpu.hpp"
+#include "hv/cpu/event.hpp"
+#include "hv/cpu/exit.hpp"
+#include "hv/lib/result.hpp"
+#include "hv/memory/address.hpp"
+#include "hv/memory/table_format.hpp"
+
+namespace skep::hv {
+
+// One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It belongs
+// to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other functions are
+// for its holder. There is one per CPU for the root domain, held forever, and one per guest vCPU.
+class HardwareVcpu {
+  public:
+    // The guest's registers between exit and entry. RSP is not here but in Field::Rsp, which is
+    // the one that counts: `general.rsp` is never read.
+    abi::GeneralRegisters general{};
+
+    // Makes it usable on the calling CPU (VMX: VMPTRLD; SVM: flushes the TLB after a migration).
+    virtual void acquire() = 0;
+    // Writes everything back to memory, so that another CPU can acquire it, and makes the calling
+    // CPU's root domain current again.
+    virtual void release() = 0;
+
+    // The registers that hardware neither saves nor loads at entry and exit (SVM: VMSAVE and VMLOAD;
+    // VMX: CR2, STAR and its family): put the root domain's away and load this guest's, and back.
+    virtual void switch_in() = 0;
+    virtual void switch_out() = 0;
+
+    // Runs until the next exit. Physical interrupts leave a guest, but not the root domain.
+    virtual Exit enter() = 0;
+
+    // Of the exit just taken: an event whose delivery it cut short and that has to be injected again.
+    // Software interrupts and exceptions are left out: RIP is at their instruction, which runs again.
+    virtual Event interrupted_event() const = 0;
+
+    virtual u64 rip() const = 0;
+    // Past an instruction that hv has executed: ends an STI or MOV SS shadow.
+    virtual void advance(u64 length) = 0;
+    virtual u64 rflags() const = 0;
+    // Interruptibility state, SDM vol. 3, table 25-3: 1 STI, 2 MOV SS, 8 NMI.
+    virtual u32 interruptibility() const = 0;
+    virtual u8 cpl() const = 0;
+
+    // Fields in hardware: general registers, RIP, RFLAGS, CR0-CR4, EFER, DR6, DR7, segments and
+    // tables, Star .. SysenterEip, Pat, Interruptibility. Others are not passed down. Values to be
+    // written have been checked as far as the architecture goes (canonical, reserved bits); a
+    // combination that the CPU refuses ends in ExitKind::EntryFailed.
+    virtual u64 read(abi::Field field) const = 0;
+    virtual void write(abi::Field field, u64 value) = 0;
+
+    // For the next entry. An injected event is consumed by it.
+    virtual void inject(Event event) = 0;
+    // Leave as soon as an interrupt (an NMI) can be taken.
+    virtual void request_interrupt_window(bool wanted) = 0;
+    virtual void request_nmi_window(bool wanted) = 0;
+
+    // CR8, which the guest changes without leaving, and the value below which it leaves (0: never).
+    virtual u8 task_priority() const = 0;
+    virtual void set_task_priority(u8 cr8) = 0;
+    virtual void set_task_priority_threshold(u8 cr8) = 0;
+
+    virtual void set_tsc_offset(u64 offset) = 0;
+    // Leave at this host TSC (abi::kNoDeadline: never). False: the CPU has no such timer.
+    virtual bool set_preemption_deadline(u64 host_tsc) = 0;
+
+    // Drop cached translations of this vCPU before its next entry.
+    virtual void flush_tlb() = 0;
+
+  protected:
+    ~HardwareVcpu() = default;
+};
+
+// The state of a root-domain CPU at its start, SDM terms: 32-bit protected mode without paging, flat
+// segments, interrupts off.
+struct RootEntry {
+    u32 eip, eax, ebx;
+};
+
+class Backend {
+  public:
+    virtual abi::Vendor vendor() const = 0;
+    virtual const char* name() const = 0;
+    virtual u32 features() const = 0;  // abi::HostFeature
+    virtual const TableFormat& table_format() const = 0;
+
+    // Turns virtualization on, on the calling CPU. Panics with the name of what is missing.
+    virtual void enable_cpu() = 0;
+
+    // The calling CPU's part of the root domain; `tables` is the root of its identity map.
+    virtual Result<HardwareVcpu*> create_root(Hpa tables, const RootEntry& entry) = 0;
+
+    // State after creation: all fields zero; the caller writes the RESET state.
+    virtual Result<HardwareVcpu*> create_vcpu(Hpa tables) = 0;
+    virtual void destroy_vcpu(HardwareVcpu* vcpu) = 0;
+
+  protected:
+    ~Backend() = default;
+};
+
+// The backend of this machine; set once at boot, before any other CPU runs.
+Backend& backend();
+
+}  // namespace skep::hv
+
+namespace skep::hv::svm {
+// nullptr if the CPU has SVM with nested paging (and nobody has locked it), else what is missing.
+const char* missing();
+Backend& instance();
+}  // namespace skep::hv::svm
+
+namespace skep::hv::vmx {
+const char* missing();
+Backend& instance();
+}  // namespace skep::hv::vmx

@@ -1,0 +1,53 @@
+// Why a CPU left the root domain or a guest, decoded once by the backend.
+#pragma once
+
+#include "hv/abi/vcpu.hpp"
+#include "hv/lib/types.hpp"
+#include "hv/memory/address.hpp"
+
+namespace skep::hv {
+
+// Exits that only one vendor has (VT-x: CR accesses, task switches) are finished in its backend and
+// never get here.
+enum class ExitKind : u8 {
+    Cpuid,
+    Hypercall,  // VMCALL or VMMCALL
+    MsrRead,
+    MsrWrite,
+    Io,
+    SecondLevelFault,
+    Interrupt,  // a physical interrupt is pending; nobody has acknowledged it
+    Nmi,        // a physical NMI was taken and counted: Cpu::pending_nmi
+    InterruptWindow,
+    NmiWindow,
+    TaskPriorityLowered,  // CR8 fell below the threshold that was set (or may have)
+    Hlt,
+    Pause,
+    Xsetbv,
+    CacheFlush,      // INVD or WBINVD
+    Forbidden,       // an instruction that takes #UD in here: VMX, SVM, MONITOR...
+    PrivilegedRead,  // an instruction that takes #GP in here: RDPMC
+    PreemptionTimer,
+    Shutdown,     // triple fault
+    EntryFailed,  // the CPU refused the state: `raw`
+    Unexpected,   // `raw` is the vendor's exit code
+};
+
+struct SecondLevelFault {
+    Gpa address;
+    abi::AccessKind access;
+};
+
+struct Exit {
+    ExitKind kind;
+    // Of the instruction that caused the exit; 0: the CPU does not tell, fetch and decode it.
+    u8 instruction_length = 0;
+    union {
+        u64 raw = 0;
+        u32 msr;
+        abi::IoExit io;
+        SecondLevelFault fault;
+    };
+};
+
+}  // namespace skep::hv
