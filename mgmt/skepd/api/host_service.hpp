@@ -1,0 +1,13 @@
+#pragma once
+
+#include "mgmt/skepd/options.hpp"
+
+#include <grpcpp/impl/service_type.h>
+
+#include <memory>
+
+namespace skep::mgmt {
+
+std::unique_ptr<grpc::Service> make_host_service(const Options& options);
+
+}  // namespace skep::mgmt
