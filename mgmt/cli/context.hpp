@@ -49,7 +49,7 @@ void on_chosen(CLI::App* command, Context& context, Body body) {
 template <typename Service>
 Result<std::unique_ptr<typename Service::Stub>> connect(Context& context) {
     auto channel = context.channel();
-    SKEP_TRY(channel);
+    RETURN_IF_ERROR(channel);
     return Service::NewStub(*channel);
 }
 

@@ -70,6 +70,6 @@ const char* code_name(Code code);  // "NOT_FOUND"
 }  // namespace skep::mgmt
 
 // Leaves the function with the error of an expression of type Result<T>.
-#define SKEP_TRY(expression)                                        \
+#define RETURN_IF_ERROR(expression)                                        \
     if (auto&& try_result = (expression); !try_result.has_value()) \
     return ::skep::mgmt::fail(std::move(try_result.error()))

@@ -27,7 +27,7 @@ Result<void> make_directory(const std::string& path, mode_t mode) {
         return fail(system_error(ENOTDIR, path));
     }
     if (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0)
-        SKEP_TRY(make_directory(path.substr(0, slash), 0755));
+        RETURN_IF_ERROR(make_directory(path.substr(0, slash), 0755));
     if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
         return fail(system_error(errno, "cannot make the directory " + path));
     return {};
@@ -49,7 +49,7 @@ Result<std::uint64_t> file_size(int fd, const std::string& name_for_errors) {
 
 Result<std::string> read_file(const std::string& path) {
     auto fd = open_file(path, O_RDONLY);
-    SKEP_TRY(fd);
+    RETURN_IF_ERROR(fd);
     std::string content;
     char buffer[16384];
     for (;;) {
@@ -80,8 +80,8 @@ Result<void> write_file(const std::string& path, std::string_view content, mode_
     auto slash = path.rfind('/');
     auto directory = slash == std::string::npos ? std::string(".") : path.substr(0, slash);
     auto file = PartialFile::create(directory, path.substr(slash == std::string::npos ? 0 : slash + 1), mode);
-    SKEP_TRY(file);
-    SKEP_TRY(file->write(content));
+    RETURN_IF_ERROR(file);
+    RETURN_IF_ERROR(file->write(content));
     return file->commit();
 }
 
@@ -105,9 +105,9 @@ Result<void> remove_tree(const std::string& path) {
         return errno == ENOENT ? Result<void>{} : fail(system_error(errno, "cannot remove " + path));
     if (S_ISDIR(info.st_mode)) {
         auto names = list_directory(path);
-        SKEP_TRY(names);
+        RETURN_IF_ERROR(names);
         for (const auto& name : *names)
-            SKEP_TRY(remove_tree(path + "/" + name));
+            RETURN_IF_ERROR(remove_tree(path + "/" + name));
         if (::rmdir(path.c_str()) != 0)
             return fail(system_error(errno, "cannot remove " + path));
         return {};
@@ -119,7 +119,7 @@ Result<void> remove_tree(const std::string& path) {
 
 Result<void> sync_directory(const std::string& path) {
     auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
-    SKEP_TRY(fd);
+    RETURN_IF_ERROR(fd);
     // EINVAL: a file system without directories on a device (tmpfs may say so).
     if (::fsync(fd->get()) != 0 && errno != EINVAL)
         return fail(system_error(errno, "cannot sync " + path));
@@ -147,7 +147,7 @@ PartialFile::~PartialFile() {
 Result<PartialFile> PartialFile::create(const std::string& directory, const std::string& name, mode_t mode) {
     auto path = directory + "/." + name + "." + random_hex(4) + ".partial";
     auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, mode);
-    SKEP_TRY(fd);
+    RETURN_IF_ERROR(fd);
     return PartialFile(std::move(*fd), directory, name, std::move(path));
 }
 
@@ -167,10 +167,10 @@ Result<void> PartialFile::commit() {
 
 Result<void> remove_partial_files(const std::string& directory) {
     auto names = list_directory(directory);
-    SKEP_TRY(names);
+    RETURN_IF_ERROR(names);
     for (const auto& name : *names)
         if (name.starts_with('.') && name.ends_with(".partial"))
-            SKEP_TRY(remove_tree(directory + "/" + name));
+            RETURN_IF_ERROR(remove_tree(directory + "/" + name));
     return {};
 }
 

@@ -11,15 +11,15 @@ namespace skep::mgmt {
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
     std::unique_ptr<Daemon> daemon(new Daemon(options));
-    SKEP_TRY(make_directory(options.state_dir, 0700));
+    RETURN_IF_ERROR(make_directory(options.state_dir, 0700));
     auto catalogue = Catalogue::open(options.state_dir + "/catalogue.db");
-    SKEP_TRY(catalogue);
+    RETURN_IF_ERROR(catalogue);
     daemon->catalogue_ = std::move(*catalogue);
     auto authority = Authority::open(*daemon->catalogue_);
-    SKEP_TRY(authority);
+    RETURN_IF_ERROR(authority);
     daemon->authority_ = std::move(*authority);
     auto certificate = load_or_make_certificate(options.state_dir + "/tls");
-    SKEP_TRY(certificate);
+    RETURN_IF_ERROR(certificate);
 
     auto& services = daemon->services_;
     services.push_back(make_auth_service(*daemon->authority_));
@@ -31,11 +31,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Options& options) {
     std::printf("skepd: certificate SHA-256 fingerprint: %s\n", certificate->fingerprint.c_str());
     if (options.new_token || !daemon->authority_->has_credentials()) {
         auto token = daemon->authority_->issue_one_time_token();
-        SKEP_TRY(token);
+        RETURN_IF_ERROR(token);
         std::printf("skepd: one-time token: %s\n", token->c_str());
     }
     auto server = start_server(options.listen, *certificate, *daemon->authority_, pointers);
-    SKEP_TRY(server);
+    RETURN_IF_ERROR(server);
     daemon->server_ = std::move(*server);
     std::printf("skepd: listening on %s\n", daemon->server_.address.c_str());
     std::puts("skepd: API ready");

@@ -91,13 +91,13 @@ Result<Certificate> make_certificate() {
         PEM_write_bio_X509(certificate_bio.get(), certificate.get()) != 1)
         return tls_error("cannot encode the certificate");
     auto fingerprint = fingerprint_of(certificate.get());
-    SKEP_TRY(fingerprint);
+    RETURN_IF_ERROR(fingerprint);
     return Certificate{bio_text(key_bio.get()), bio_text(certificate_bio.get()), *fingerprint};
 }
 
 Result<Certificate> load_or_make_certificate(const std::string& directory) {
     auto key_path = directory + "/server.key", certificate_path = directory + "/server.crt";
-    SKEP_TRY(make_directory(directory, 0700));
+    RETURN_IF_ERROR(make_directory(directory, 0700));
     auto key_there = file_exists(key_path), certificate_there = file_exists(certificate_path);
     if (!key_there || !certificate_there) {
         // The key is written first: a key alone is what an interrupted first boot leaves, and is made anew.
@@ -107,14 +107,14 @@ Result<Certificate> load_or_make_certificate(const std::string& directory) {
                             .with_hint("restore the key, or remove the certificate to have both made anew; "
                                        "clients must then log in again"));
         auto made = make_certificate();
-        SKEP_TRY(made);
-        SKEP_TRY(write_file(key_path, made->key_pem, 0600));
-        SKEP_TRY(write_file(certificate_path, made->certificate_pem, 0644));
+        RETURN_IF_ERROR(made);
+        RETURN_IF_ERROR(write_file(key_path, made->key_pem, 0600));
+        RETURN_IF_ERROR(write_file(certificate_path, made->certificate_pem, 0644));
         return made;
     }
     auto key_pem = read_file(key_path), certificate_pem = read_file(certificate_path);
-    SKEP_TRY(key_pem);
-    SKEP_TRY(certificate_pem);
+    RETURN_IF_ERROR(key_pem);
+    RETURN_IF_ERROR(certificate_pem);
     Bio bio(BIO_new_mem_buf(certificate_pem->data(), static_cast<int>(certificate_pem->size())));
     X509Cert certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
     if (!certificate)
@@ -124,7 +124,7 @@ Result<Certificate> load_or_make_certificate(const std::string& directory) {
     if (!key || X509_check_private_key(certificate.get(), key.get()) != 1)
         return tls_error(key_path + " is not the key of " + certificate_path);
     auto fingerprint = fingerprint_of(certificate.get());
-    SKEP_TRY(fingerprint);
+    RETURN_IF_ERROR(fingerprint);
     return Certificate{*key_pem, *certificate_pem, *fingerprint};
 }
 

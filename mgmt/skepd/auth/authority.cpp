@@ -38,7 +38,7 @@ Result<std::unique_ptr<Authority>> Authority::open(Catalogue& catalogue) {
     std::string after;
     for (;;) {
         auto rows = catalogue.list(Table::Credentials, after, 100);
-        SKEP_TRY(rows);
+        RETURN_IF_ERROR(rows);
         for (const auto& row : *rows)
             authority->id_by_digest_[row.record.substr(0, kDigestSize)] = row.id;
         if (rows->empty())
@@ -55,7 +55,7 @@ bool Authority::has_credentials() const {
 Result<std::string> Authority::issue_one_time_token() {
     std::lock_guard lock(mutex_);
     auto token = random_token();
-    SKEP_TRY(catalogue_.set_setting(kTokenDigest, sha256_hex(token)));
+    RETURN_IF_ERROR(catalogue_.set_setting(kTokenDigest, sha256_hex(token)));
     return token;
 }
 
@@ -64,12 +64,12 @@ Result<Authority::Issued> Authority::exchange(const std::string& one_time_token,
     std::lock_guard lock(mutex_);
     auto digest = sha256_hex(normalized_token(one_time_token));
     auto used = catalogue_.setting(kUsedTokenDigest);
-    SKEP_TRY(used);
+    RETURN_IF_ERROR(used);
     if (*used && equal_in_constant_time(**used, digest))
         return fail(unauthenticated("TOKEN_USED", "this one-time token has been used already",
                                     "start skepd with --new-token on the machine's console for another one"));
     auto expected = catalogue_.setting(kTokenDigest);
-    SKEP_TRY(expected);
+    RETURN_IF_ERROR(expected);
     if (!*expected || (*expected)->empty() || !equal_in_constant_time(**expected, digest))
         return fail(unauthenticated("TOKEN_WRONG", "this is not the machine's one-time token",
                                     "the token is on the machine's console, in the line 'skepd: one-time token:'; "
@@ -84,9 +84,9 @@ Result<Authority::Issued> Authority::exchange(const std::string& one_time_token,
     auto secret_digest = sha256_hex(issued.secret);
 
     // The token goes first: if the machine stops in between, a token is lost, never used twice.
-    SKEP_TRY(catalogue_.set_setting(kTokenDigest, ""));
-    SKEP_TRY(catalogue_.set_setting(kUsedTokenDigest, digest));
-    SKEP_TRY(catalogue_.insert(Table::Credentials, id, secret_digest + issued.credential.SerializeAsString()));
+    RETURN_IF_ERROR(catalogue_.set_setting(kTokenDigest, ""));
+    RETURN_IF_ERROR(catalogue_.set_setting(kUsedTokenDigest, digest));
+    RETURN_IF_ERROR(catalogue_.insert(Table::Credentials, id, secret_digest + issued.credential.SerializeAsString()));
     id_by_digest_[secret_digest] = id;
     return issued;
 }

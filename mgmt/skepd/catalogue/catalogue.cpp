@@ -62,10 +62,10 @@ Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path) {
     if (status != SQLITE_OK)
         return fail(catalogue->database_error("cannot open " + path));
     // The locking mode must be set before the journal mode: see the header.
-    SKEP_TRY(catalogue->execute("PRAGMA locking_mode = EXCLUSIVE"));
-    SKEP_TRY(catalogue->execute("PRAGMA journal_mode = WAL"));
-    SKEP_TRY(catalogue->execute("PRAGMA synchronous = FULL"));
-    SKEP_TRY(catalogue->bring_schema_up());
+    RETURN_IF_ERROR(catalogue->execute("PRAGMA locking_mode = EXCLUSIVE"));
+    RETURN_IF_ERROR(catalogue->execute("PRAGMA journal_mode = WAL"));
+    RETURN_IF_ERROR(catalogue->execute("PRAGMA synchronous = FULL"));
+    RETURN_IF_ERROR(catalogue->bring_schema_up());
     return catalogue;
 }
 
