@@ -1,7 +1,7 @@
 // The first user program of the appliance.
 //
-// If /etc/skep/exec is there, runs that command on the console, prints "\nskep-exec: exit N\n" and powers
-// off. Otherwise it keeps skepd running, reaps orphans, and when skepd dies at once several times in a
+// If /etc/skep/exec is there, prints "skep-exec: start\n", runs that command on the console, prints
+// "\nskep-exec: exit N\n" and powers off. Otherwise it keeps skepd running, reaps orphans, and when skepd dies at once several times in a
 // row gives the console to a shell. Signals, as busybox's poweroff and reboot send them: SIGUSR2
 // powers off, SIGTERM restarts the machine.
 #include "mgmt/init/exec_file.hpp"
@@ -45,11 +45,15 @@ extern "C" void on_end_signal(int number) {
     restart_machine();
 }
 
+void print(const std::string& line) {
+    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
+}
+
 [[noreturn]] void run_and_power_off(const std::vector<std::string>& arguments) {
+    print("skep-exec: start\n");
     auto pid = start_on_console(arguments);
     int code = pid < 0 ? 127 : wait_for(pid);
-    auto line = "\nskep-exec: exit " + std::to_string(code) + "\n";
-    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
+    print("\nskep-exec: exit " + std::to_string(code) + "\n");
     power_off();
 }
 
@@ -84,6 +88,9 @@ int main() {
     std::signal(SIGTERM, on_end_signal);
 
     bool found = false;
+    auto name = read_whole("/etc/hostname", found);
+    if (found)
+        ::sethostname(name.data(), name.find('\n') == std::string::npos ? name.size() : name.find('\n'));
     auto content = read_whole(kExecFile, found);
     if (found)
         run_and_power_off(split_arguments(content));
