@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rig import children
+from rig.line import Line, LineError
 
 STOP_GRACE_SECONDS = 3
 
@@ -68,11 +69,7 @@ class Machine:
         self.ports: dict[int, int] = {}
         for forward in config.forwards:
             self.ports[forward.guest] = forward.host or free_port()
-        self.serial = bytearray()
-        self.changed = threading.Condition()
-        # Where the next wait_for starts looking.
-        self.position = 0
-        self.serial_open = True
+        self.serial: Line | None = None
         self.timed_out = False
         self.started = time.monotonic()
         self.process: subprocess.Popen | None = None
@@ -107,7 +104,9 @@ class Machine:
         except BaseException:
             self.stop()
             raise
-        threading.Thread(target=self.read_serial, daemon=True).start()
+        self.serial = Line(self.serial_out, "the serial line", self.serial_log, self.config.live)
+        self.serial.ending = self.ending
+        self.serial.context = self.complaints
         if self.config.time_limit:
             self.watchdog = threading.Timer(self.config.time_limit, self.expire)
             self.watchdog.daemon = True
@@ -150,8 +149,7 @@ class Machine:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise RigError(f"the machine did not power off within {timeout:.0f} s{self.tail()}") from None
-        with self.changed:
-            self.changed.wait_for(lambda: not self.serial_open, 2)
+        self.serial.wait_end(2)
         if self.timed_out:
             raise RigError(f"the machine ran into its time limit of {self.config.time_limit:.0f} s{self.tail()}")
         return status
@@ -173,59 +171,28 @@ class Machine:
 
     # The serial line.
 
-    def read_serial(self) -> None:
-        with self.serial_log.open("wb", buffering=0) as log:
-            while True:
-                try:
-                    data = os.read(self.serial_out, 65536)
-                except OSError:
-                    data = b""
-                if not data:
-                    break
-                log.write(data)
-                if self.config.live:
-                    self.config.live.write(data)
-                    self.config.live.flush()
-                with self.changed:
-                    self.serial += data
-                    self.changed.notify_all()
-        with self.changed:
-            self.serial_open = False
-            self.changed.notify_all()
-
     def send(self, data: bytes) -> None:
         """Types on the serial line."""
         self.serial_in.write(data)
 
     def wait_for(self, pattern: str, timeout: float) -> re.Match:
-        """Waits for a line of output after the last match; the match has bytes groups."""
-        compiled = re.compile(pattern.encode(), re.MULTILINE)
-        deadline = time.monotonic() + timeout
-        with self.changed:
-            while True:
-                match = compiled.search(self.serial, self.position)
-                if match:
-                    self.position = match.end()
-                    # A match into the growing buffer would forbid its growth: match a copy.
-                    return compiled.search(bytes(self.serial), match.start())
-                left = deadline - time.monotonic()
-                if not self.serial_open:
-                    ending = "ran into its time limit" if self.timed_out else "ended"
-                    raise RigError(f"the machine {ending} before {pattern!r} came{self.tail()}")
-                if left <= 0:
-                    raise RigError(f"no {pattern!r} on the serial line within {timeout:.0f} s{self.tail()}")
-                self.changed.wait(left)
+        """Waits for a pattern on the serial line, after the last match; its groups are bytes."""
+        try:
+            return self.serial.wait_for(pattern, timeout)
+        except LineError as error:
+            raise RigError(str(error)) from None
 
     def text(self) -> str:
-        with self.changed:
-            return self.serial.decode(errors="replace").replace("\r\n", "\n")
+        return self.serial.text()
 
-    def tail(self, lines: int = 25) -> str:
-        """The end of the serial line and of the emulator's own complaints, for an error message."""
-        errors = ""
+    def ending(self) -> str:
+        return "ran into its time limit" if self.timed_out else "ended"
+
+    def complaints(self) -> str:
+        """The end of what the emulator itself said."""
         path = self.folder / "stderr"
-        if path.is_file():
-            errors = "".join(f"\n  {self.rig}: {line}" for line in
-                             path.read_text(errors="replace").splitlines()[-8:])
-        shown = "".join(f"\n  | {line}" for line in self.text().splitlines()[-lines:])
-        return f"{errors}\n  serial line ({self.serial_log}), its end:{shown or ' (empty)'}"
+        lines = path.read_text(errors="replace").splitlines()[-8:] if path.is_file() else []
+        return "".join(f"\n  {self.rig}: {line}" for line in lines)
+
+    def tail(self) -> str:
+        return self.serial.tail() if self.serial else self.complaints()
