@@ -24,14 +24,18 @@ namespace {
 
 constexpr uint64_t block_magic = 0x4b434f4c4250454bu;
 
-std::string failure(const std::string& call) { return call + ": " + std::strerror(errno); }
+std::string failure(const std::string& call) {
+    return call + ": " + std::strerror(errno);
+}
 
 }  // namespace
 
 Disk::Disk(int fd, uint64_t blocks) : fd_(fd), blocks_(blocks), block_(new Block{}) {}
 
 Disk::Disk(Disk&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), blocks_(other.blocks_), block_(std::exchange(other.block_, nullptr)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      blocks_(other.blocks_),
+      block_(std::exchange(other.block_, nullptr)) {}
 
 Disk::~Disk() {
     if (fd_ >= 0) {

@@ -1,4 +1,5 @@
-// skep-guest: counts, holds memory, writes a disk, and says at each count whether all is as it left it.
+// skep-guest: counts, holds memory, writes a disk, and says at each count whether all is as it left
+// it.
 
 #include <sys/reboot.h>
 #include <unistd.h>
@@ -59,7 +60,8 @@ bool obey(const std::string& line, bool counting) {
         ::sync();
         ::reboot(RB_POWER_OFF);
     } else {
-        std::printf("skep-guest: no command '%s': echo TEXT, pause, go, crash, poweroff\n", line.c_str());
+        std::printf("skep-guest: no command '%s': echo TEXT, pause, go, crash, poweroff\n",
+                    line.c_str());
     }
     return counting;
 }
@@ -76,8 +78,9 @@ int run() {
             ram.rewrite(count);
             const std::string ram_state = check_ram(ram);
             const std::string disk_state = disk ? check_disk(*disk, count) : "none";
-            std::printf("skep-guest: count %llu ram %s disk %s\n", static_cast<unsigned long long>(count),
-                        ram_state.c_str(), disk_state.c_str());
+            std::printf("skep-guest: count %llu ram %s disk %s\n",
+                        static_cast<unsigned long long>(count), ram_state.c_str(),
+                        disk_state.c_str());
             count++;
         }
         if (const auto line = console.line(pause_ms)) {

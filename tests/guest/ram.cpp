@@ -13,7 +13,9 @@ Ram::Ram() : words_(chunks * chunk_words) {
     }
 }
 
-void Ram::rewrite(uint64_t turn) { fill(turn % chunks, chunks + turn); }
+void Ram::rewrite(uint64_t turn) {
+    fill(turn % chunks, chunks + turn);
+}
 
 void Ram::fill(size_t chunk, uint64_t seed) {
     const auto words = std::span(words_).subspan(chunk * chunk_words, chunk_words);

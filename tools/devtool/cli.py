@@ -10,6 +10,11 @@ from devtool.ui import Failure, complain
 VERBS = {
     "setup": "install what development needs: packages, the fast Bochs",
     "build": "build everything",
+    "run": "boot the appliance and leave it running; --demo moves a saved guest between two",
+    "test": "run the tests; ends with the line `N passed, N failed`",
+    "bench": "measure; prints a table and writes build/bench/NAME.json",
+    "fmt": "format the sources",
+    "check": "check format, names, sizes and protobuf rules",
     "exec": "boot the appliance, run one command in it, exit with its status",
 }
 
