@@ -1,16 +1,10 @@
 #include <snapshot/claims.hpp>
 
+#include <snapshot/rules.hpp>
+
 #include <string>
 
 namespace skep::snapshot {
-namespace {
-
-std::string device_name(std::string_view kind, std::string_view instance) {
-    return "device " + std::string(kind) + "/" + std::string(instance);
-}
-
-}  // namespace
-
 Claims::Claims(std::span<const v1::DeviceState> devices) {
     entries_.reserve(devices.size());
     for (const v1::DeviceState& device : devices)

@@ -38,10 +38,13 @@ std::string_view name(ErrorCode code) {
 
 std::string Error::describe() const {
     std::string text;
-    if (!record.empty()) {
-        text =
-            record == "header" ? "header" : "record " + std::to_string(index) + " (" + record + ")";
-        text += " at offset " + std::to_string(offset) + ": ";
+    if (where) {
+        if (where->kind == "header" || where->kind == "footer")
+            text = where->kind;
+        else
+            text = "record " + std::to_string(where->index) +
+                   (where->kind.empty() ? "" : " (" + where->kind + ")");
+        text += " at offset " + std::to_string(where->offset) + ": ";
     }
     text += name(code);
     text += ": ";

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,14 +28,17 @@ enum class ErrorCode {
 
 std::string_view name(ErrorCode code);
 
+// The record at fault.
+struct Location {
+    std::string kind;      // "header", "footer", a record's kind; empty if that cannot be read
+    std::uint64_t index;   // number of the record, the manifest being 0
+    std::uint64_t offset;  // of its frame, in bytes from the start of the file
+};
+
 struct Error {
     ErrorCode code;
-    std::string message;  // names the thing and what is wrong with it
-
-    // The record at fault; kind is empty if the error is not about a record.
-    std::string record = {};
-    std::uint64_t index = 0;   // number of the record, the manifest being 0
-    std::uint64_t offset = 0;  // of its frame, in bytes from the start of the file
+    std::string message;                 // names the thing and what is wrong with it
+    std::optional<Location> where = {};  // if it is about a place in a file
 
     // One line for people: "record 7 (device) at offset 5120: damaged: ...".
     std::string describe() const;
