@@ -40,6 +40,7 @@ Result<std::size_t> Buddy::allocate(unsigned order) {
     }
     block->kind = FrameKind::Allocated;
     block->order = static_cast<std::uint8_t>(order);
+    block->uses.store(1, std::memory_order_relaxed);
     free_ -= std::uint64_t{1} << order;
     return number;
 }

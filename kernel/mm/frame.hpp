@@ -37,9 +37,7 @@ static_assert(sizeof(Frame) == 40);
 Frame* frame_of(PhysAddr);
 PhysAddr address_of(const Frame&);
 
-// Single frames shared by counting, as pages of programs are. A new one has one use and is zeroed if asked.
-Result<PhysAddr> allocate_page(bool zeroed);
-void retain_page(PhysAddr);
-void release_page(PhysAddr);  // the last use frees it
+// Single frames shared by counting (retain_frame, release_frame), zeroed.
+Result<PhysAddr> allocate_zeroed_frame();
 
 }  // namespace skep::kernel

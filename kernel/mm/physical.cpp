@@ -89,19 +89,18 @@ MemoryUse memory_use() {
     return buddy.use();
 }
 
-Result<PhysAddr> allocate_page(bool zeroed) {
-    const PhysAddr page = SKEP_TRY(allocate_frames(0));
-    frame_of(page)->uses.store(1, std::memory_order_relaxed);
-    if (zeroed)
-        std::memset(direct_map(page), 0, kPageSize);
-    return page;
+Result<PhysAddr> allocate_zeroed_frame() {
+    const PhysAddr frame = SKEP_TRY(allocate_frames(0));
+    std::memset(direct_map(frame), 0, kPageSize);
+    return frame;
 }
-void retain_page(PhysAddr page) {
-    frame_of(page)->uses.fetch_add(1, std::memory_order_relaxed);
+void retain_frame(PhysAddr frame) {
+    frame_of(frame)->uses.fetch_add(1, std::memory_order_relaxed);
 }
-void release_page(PhysAddr page) {
-    if (frame_of(page)->uses.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        free_frames(page, 0);
+void release_frame(PhysAddr frame) {
+    Frame* record = frame_of(frame);
+    if (record->uses.fetch_sub(1, std::memory_order_acq_rel) == 1 && record->kind != FrameKind::Reserved)
+        free_frames(frame, 0);
 }
 
 void init_physical_memory(const BootInformation& boot) {

@@ -283,6 +283,7 @@ Result<PhysAddr> allocate_frames(unsigned order) {
         std::fill_n(frame_used + i, count, true);
         testing::frames_in_use += count;
         frame_records[i].kind = FrameKind::Allocated;
+        frame_records[i].uses = 1;
         frame_records[i].order = static_cast<std::uint8_t>(order);
         const PhysAddr address{kArenaPhysical + i * kPageSize};
         std::memset(direct_map(address), 0xa5, count * kPageSize);
@@ -303,19 +304,17 @@ void free_frames(PhysAddr a, unsigned order) {
 MemoryUse memory_use() {
     return {testing::frame_limit, testing::frame_limit - testing::frames_in_use};
 }
-Result<PhysAddr> allocate_page(bool zeroed) {
-    const PhysAddr page = SKEP_TRY(allocate_frames(0));
-    frame_of(page)->uses = 1;
-    if (zeroed)
-        std::memset(direct_map(page), 0, kPageSize);
-    return page;
+Result<PhysAddr> allocate_zeroed_frame() {
+    const PhysAddr frame = SKEP_TRY(allocate_frames(0));
+    std::memset(direct_map(frame), 0, kPageSize);
+    return frame;
 }
-void retain_page(PhysAddr page) {
-    frame_of(page)->uses++;
+void retain_frame(PhysAddr frame) {
+    frame_of(frame)->uses++;
 }
-void release_page(PhysAddr page) {
-    if (--frame_of(page)->uses == 0)
-        free_frames(page, 0);
+void release_frame(PhysAddr frame) {
+    if (--frame_of(frame)->uses == 0)
+        free_frames(frame, 0);
 }
 
 void* kernel_allocate(std::size_t size) {
