@@ -27,6 +27,15 @@ def configure() -> None:
                       "see build/meson-logs/meson-log.txt; `rm -r build` starts anew")
 
 
+def regenerate() -> None:
+    """build.ninja may be older than a meson.build that brings a target just named."""
+    configure()
+    done = subprocess.run(["ninja", "-C", str(BUILD), "--quiet", "build.ninja"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode != 0:
+        raise Failure("\n".join(done.stdout.splitlines()[-30:]) + "\nMeson cannot configure the build")
+
+
 def introspected() -> list[dict]:
     return json.loads((BUILD / "meson-info" / "intro-targets.json").read_text())
 
@@ -43,11 +52,9 @@ def programs() -> dict[str, Path]:
 
 def ensure(targets: list[str] | None) -> None:
     """Builds the targets (program names or ninja names; None: all). Quiet when nothing is to do."""
-    configure()
+    regenerate()
     command = ["ninja", "-C", str(BUILD), f"-j{os.cpu_count() or 1}", "--quiet"]
     if targets is not None:
-        # build.ninja may be older than a meson.build that brings a program just named.
-        subprocess.run(["ninja", "-C", str(BUILD), "--quiet", "build.ninja"], capture_output=True)
         known = programs()
         command += [str(known[name].relative_to(BUILD)) if name in known else name for name in targets]
     if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
@@ -56,8 +63,7 @@ def ensure(targets: list[str] | None) -> None:
 
 def ensure_appliance(bare: bool = False) -> dict[str, Path]:
     """Builds what an image needs and returns those programs; the ones not in the build yet are left out."""
-    configure()
-    subprocess.run(["ninja", "-C", str(BUILD), "--quiet", "build.ninja"], capture_output=True)
+    regenerate()
     known = programs()
     wanted = [name for name in APPLIANCE if name in known and not (bare and name == "hv")]
     for name in ("kernel",) if bare else ("hv", "kernel"):
