@@ -36,6 +36,12 @@ def usage() -> str:
     return "\n".join(lines + ["", "tools/dev VERB --help says more."])
 
 
+def end_on_signals() -> None:
+    """A terminated tool must still run its finally blocks: emulators end with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+
+
 def main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
@@ -44,9 +50,7 @@ def main(argv: list[str]) -> int:
     if verb not in VERBS:
         complain(f"no verb {verb!r}", f"one of: {' '.join(VERBS)}")
         return 2
-    # A terminated tool must still run its finally blocks: emulators end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    end_on_signals()
     try:
         module, parser = parser_of(verb)
         return module.run(parser.parse_args(rest)) or 0
