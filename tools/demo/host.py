@@ -105,6 +105,7 @@ class Console:
             bufsize=0, preexec_fn=children.die_with_parent)
         self.line = Line(self.process.stdout.fileno(), f"the console of {vm} on appliance {host.name}",
                          host.folder / f"console-{vm}.log")
+        self.line.broken = host.machine.last_words
 
     def wait_for(self, pattern: str, timeout: float):
         return self.line.wait_for(pattern, timeout)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devtool import packages
 from devtool.paths import BUILD, ROOT
-from devtool.ui import Failure
+from devtool.ui import Failure, say
 
 # What an appliance image takes from the build, by the program's file name.
 APPLIANCE = ["hv", "kernel", "init", "skepd", "skep-vmm", "skep"]
@@ -57,17 +57,24 @@ def ensure(targets: list[str] | None) -> None:
     if targets is not None:
         known = programs()
         command += [str(known[name].relative_to(BUILD)) if name in known else name for name in targets]
-    if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
+    ninja = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
+    for line in ninja.stdout:
+        if not line.startswith("ninja: no work to do"):
+            say(line.rstrip())
+    if ninja.wait() != 0:
         raise Failure("the build failed", "the first error above says where")
 
 
 def ensure_appliance(bare: bool = False) -> dict[str, Path]:
-    """Builds what an image needs and returns those programs; the ones not in the build yet are left out."""
+    """Builds what an image needs and returns those programs; the ones not in the build yet are left out.
+
+    The bare kernel is the quick loop: only the kernel and init are built, other programs taken as they are.
+    """
     regenerate()
     known = programs()
     wanted = [name for name in APPLIANCE if name in known and not (bare and name == "hv")]
     for name in ("kernel",) if bare else ("hv", "kernel"):
         if name not in known:
             raise Failure(f"the build makes no program {name!r} yet", "git pull")
-    ensure(wanted)
-    return {name: known[name] for name in wanted}
+    ensure([name for name in wanted if name in ("kernel", "init")] if bare else wanted)
+    return {name: known[name] for name in wanted if known[name].is_file()}

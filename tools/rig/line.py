@@ -7,6 +7,9 @@ import time
 from pathlib import Path
 from typing import BinaryIO, Callable
 
+# How long a broken line may go unnoticed.
+LOOK_SECONDS = 0.5
+
 
 class LineError(Exception):
     """What was waited for did not come."""
@@ -28,6 +31,8 @@ class Line:
         # Why the line ended, when its owner knows better than "ended".
         self.ending: Callable[[], str] = lambda: "ended"
         self.context: Callable[[], str] = lambda: ""
+        # What will never come any more, and why: ends each wait when it says something.
+        self.broken: Callable[[], str] = lambda: ""
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
@@ -72,11 +77,13 @@ class Line:
                 # Whole lines that did not match need no second look.
                 start = max(start, self.bytes.rfind(b"\n") + 1)
                 left = deadline - time.monotonic()
+                if why := self.broken():
+                    raise LineError(f"{why} before {pattern!r} came on {self.name}{self.tail()}")
                 if not self.open:
                     raise LineError(f"{self.name} {self.ending()} before {pattern!r} came{self.tail()}")
                 if left <= 0:
                     raise LineError(f"no {pattern!r} on {self.name} within {timeout:.0f} s{self.tail()}")
-                self.changed.wait(left)
+                self.changed.wait(min(left, LOOK_SECONDS))
 
     def wait_end(self, timeout: float) -> bool:
         with self.changed:

@@ -17,6 +17,10 @@ from rig import children
 from rig.line import Line, LineError
 
 STOP_GRACE_SECONDS = 3
+# The last words of hv, of the control kernel, and of GRUB's script in the image: nothing comes after them but the rest
+# of the message.
+LAST_WORDS = re.compile(rb"^(?:hv|kernel): PANIC.*$|^skep-image: .*$", re.MULTILINE)
+LAST_WORDS_SECONDS = 1
 
 
 class RigError(Exception):
@@ -71,6 +75,7 @@ class Machine:
             self.ports[forward.guest] = forward.host or free_port()
         self.serial: Line | None = None
         self.timed_out = False
+        self.died: float | None = None
         self.started = time.monotonic()
         self.process: subprocess.Popen | None = None
         self.watchdog: threading.Timer | None = None
@@ -107,6 +112,7 @@ class Machine:
         self.serial = Line(self.serial_out, "the serial line", self.serial_log, self.config.live)
         self.serial.ending = self.ending
         self.serial.context = self.complaints
+        self.serial.broken = self.last_words
         if self.config.time_limit:
             self.watchdog = threading.Timer(self.config.time_limit, self.expire)
             self.watchdog.daemon = True
@@ -184,6 +190,19 @@ class Machine:
 
     def text(self) -> str:
         return self.serial.text()
+
+    def last_words(self) -> str:
+        """The line with which the machine gave up, once it has had time to say the rest; empty while it lives."""
+        with self.serial.changed:
+            found = LAST_WORDS.search(self.serial.bytes)
+            words = found[0].decode(errors="replace").strip() if found else ""
+            del found
+        if not words:
+            return ""
+        self.died = self.died or time.monotonic()
+        if time.monotonic() < self.died + LAST_WORDS_SECONDS:
+            return ""
+        return f"the machine gave up with `{words}`"
 
     def ending(self) -> str:
         return "ran into its time limit" if self.timed_out else "ended"

@@ -27,7 +27,9 @@ class QemuMachine(Machine):
         command = [QEMU, *self.accelerator(), "-M", "pc", "-m", str(config.memory_mib),
                    "-smp", str(config.cpus), "-display", "none", "-no-reboot", "-monitor", "none",
                    "-chardev", "stdio,id=com1,signal=off", "-serial", "chardev:com1",
-                   "-drive", f"file={config.image},media=cdrom,format=raw,readonly=on", "-boot", "d",
+                   # SeaBIOS reads an AHCI drive by DMA, an IDE one by port: three times slower under TCG.
+                   "-device", "ahci,id=ahci", "-device", "ide-cd,drive=cd,bus=ahci.0,bootindex=0",
+                   "-drive", f"file={config.image},if=none,id=cd,format=raw,readonly=on",
                    "-netdev", f"user,id=net0{forwards}",
                    "-device", "virtio-net-pci,netdev=net0,romfile="]
         for number, disk in enumerate(config.disks):
