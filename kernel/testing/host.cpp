@@ -134,6 +134,10 @@ std::uint32_t current_cpu() {
 bool signal_pending() {
     return testing::signal_pending_flag;
 }
+Result<Thread*> start_kernel_thread(const char*, void (*entry)(void*), void* argument) {
+    std::thread(entry, argument).detach();
+    return nullptr;
+}
 void yield() {
     std::this_thread::yield();
 }
