@@ -15,9 +15,10 @@ class Done:
 
 
 def run(rig: str, *command: str, bare: bool = False, cpus: int = 1, add: list[str | Path] = (),
-        time_limit: float = 300) -> Done:
+        time_limit: float = 300, seed: int | None = None) -> Done:
     options = ["--rig", rig, "--cpus", str(cpus), "--time-limit", str(time_limit)]
     options += ["--bare"] if bare else []
+    options += ["--seed", str(seed)] if seed is not None else []
     for extra in add:
         options += ["--add", str(extra)]
     done = subprocess.run([TOOLS / "dev", "exec", *options, "--", *command], stdin=subprocess.DEVNULL,

@@ -13,6 +13,9 @@ COMMAND_LINE = "console=ttyS0 quiet panic=-1 reboot=t"
 DISK_BYTES = 16 << 20
 COUNT = r"^skep-guest: count (\d+) ram (.*?) disk (.*?)\r?$"
 
+# What makes a virtio disk work.
+MODULES = ["virtio_pci", "virtio_blk"]
+
 INIT = """\
 #!/bin/busybox sh
 busybox mount -t devtmpfs dev /dev
@@ -21,7 +24,7 @@ busybox mount -t sysfs sys /sys
 for module in /modules/*; do
     busybox insmod "$module" || echo "init: no $module"
 done
-exec /bin/skep-guest
+{command}
 """
 
 
@@ -35,17 +38,23 @@ class Guest:
 def make() -> Guest:
     """Builds what is out of date; the files are build/demo/vmlinuz and build/demo/initrd."""
     builder.ensure(["skep-guest"])
-    archive = Archive()
-    for folder in ("dev", "proc", "sys"):
-        archive.folder(folder)
-    archive.file("init", INIT.encode(), 0o755)
-    archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
-    archive.file("bin/skep-guest", stripped(builder.programs()["skep-guest"]), 0o755)
-    for number, module in enumerate(linux.modules()):
-        archive.file(f"modules/{number:02}-{module.name}", module.read_bytes())
+    archive = initramfs(builder.programs()["skep-guest"], MODULES, "exec /bin/skep-guest")
     folder = BUILD / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "initrd").open("wb") as out:
         archive.write(out)
     (folder / "vmlinuz").write_bytes(linux.kernel().read_bytes())
     return Guest(folder / "vmlinuz", folder / "initrd")
+
+
+def initramfs(program: Path, modules: list[str], command: str) -> Archive:
+    """Busybox, one program of ours in /bin, kernel modules, and the shell command that comes after them."""
+    archive = Archive()
+    for folder in ("dev", "proc", "sys"):
+        archive.folder(folder)
+    archive.file("init", INIT.format(command=command).encode(), 0o755)
+    archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
+    archive.file(f"bin/{program.name}", stripped(program), 0o755)
+    for number, module in enumerate(linux.modules(modules)):
+        archive.file(f"modules/{number:02}-{module.name}", module.read_bytes())
+    return archive

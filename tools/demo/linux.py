@@ -11,8 +11,6 @@ from devtool.paths import cache_dir
 from devtool.ui import Failure, say
 
 META_PACKAGE = "linux-image-cloud-amd64"
-# What makes a virtio disk work; modules that these depend on come by themselves.
-MODULES = ["virtio_pci", "virtio_blk"]
 
 
 def package_name() -> str:
@@ -67,8 +65,8 @@ def dependencies(module: Path) -> list[str]:
     return [name for name in match[1].decode().split(",") if name] if match else []
 
 
-def modules() -> list[Path]:
-    """The modules in an order in which they can be inserted."""
+def modules(names: list[str]) -> list[Path]:
+    """These modules and all that they depend on, in an order in which they can be inserted."""
     by_name = {path.stem.replace("-", "_"): path for path in (fetch() / "lib/modules").rglob("*.ko")}
     order: list[Path] = []
 
@@ -81,6 +79,6 @@ def modules() -> list[Path]:
                 visit(other)
             order.append(path)
 
-    for name in MODULES:
+    for name in names:
         visit(name)
     return order

@@ -10,7 +10,7 @@ from devtool.ui import Failure
 from image.cpio import Archive
 
 # What the boot needs of GRUB; all its modules would make the image 15 MB larger and slower to build.
-GRUB_MODULES = ("boot echo halt iso9660 multiboot2 normal part_acorn part_amiga part_apple part_bsd part_dfly part_dvh "
+GRUB_MODULES = ("boot echo halt iso9660 linux multiboot2 normal part_acorn part_amiga part_apple part_bsd part_dfly part_dvh "
                 "part_gpt part_msdos part_plan part_sun part_sunpc serial sleep terminal")
 
 GRUB_CFG = """\
@@ -44,18 +44,39 @@ class Boot:
         return "\n".join(line.rstrip() for line in lines + ["module2 /boot/root root"])
 
 
-def build(boot: Boot, image: Path) -> Path:
+    def write(self, folder: Path) -> None:
+        strip(self.kernel, folder / "kernel")
+        if self.hv:
+            strip(self.hv, folder / "hv")
+        with (folder / "root").open("wb") as out:
+            self.root.write(out)
+
+
+@dataclass
+class LinuxBoot:
+    """A Linux on the bare machine: the peer in benchmarks."""
+
+    kernel: Path
+    initrd: Archive
+    command_line: str
+
+    def commands(self) -> str:
+        return f"linux /boot/vmlinuz {self.command_line}\ninitrd /boot/initrd"
+
+    def write(self, folder: Path) -> None:
+        shutil.copyfile(self.kernel, folder / "vmlinuz")
+        with (folder / "initrd").open("wb") as out:
+            self.initrd.write(out)
+
+
+def build(boot: Boot | LinuxBoot, image: Path) -> Path:
     """Writes the image (replacing it) and returns its path."""
     image.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="skep-iso-", dir=image.parent) as name:
         tree = Path(name)
         (tree / "boot/grub").mkdir(parents=True)
         (tree / "boot/grub/grub.cfg").write_text(GRUB_CFG.format(commands=boot.commands()))
-        strip(boot.kernel, tree / "boot/kernel")
-        if boot.hv:
-            strip(boot.hv, tree / "boot/hv")
-        with (tree / "boot/root").open("wb") as out:
-            boot.root.write(out)
+        boot.write(tree / "boot")
         made = subprocess.run(
             ["grub-mkrescue", "--locales=", "--fonts=", "--themes=", "--compress=no",
              f"--install-modules={GRUB_MODULES}", "-o", image.with_suffix(".partial"), tree],

@@ -1,9 +1,12 @@
 """The Bochs rig: VT-x with EPT, and a clock that counts instructions."""
 
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from devtool import bochs as fast
@@ -13,6 +16,7 @@ from rig.machine import Machine, RigError
 ROMS = {"romimage": Path("/usr/share/bochs/BIOS-bochs-latest"),
         "vgaromimage": Path("/usr/share/vgabios/vgabios.bin")}
 CONNECT_SECONDS = 20
+TICKS_SECONDS = 5
 MAX_MEMORY_MIB = 2048
 MAX_FORWARDS = 5
 # Emulated instructions per emulated second. Paced by the host's clock (the network needs that, its peers
@@ -45,6 +49,7 @@ com1: enabled=1, mode=socket-client, dev=127.0.0.1:{serial}
 pci: enabled=1, chipset=i440fx, slot1=e1000
 e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp, script={folder}/slirp.conf
 clock: {clock}
+print_timestamps: enabled=1
 log: {folder}/bochs.log
 panic: action=fatal
 error: action=ignore
@@ -95,6 +100,25 @@ class BochsMachine(Machine):
         if self.config.seed is None:
             return {}
         return {"LD_PRELOAD": str(seed_library()), "SKEP_BOCHS_SEED": str(self.config.seed)}
+
+    def ticks(self) -> int:
+        """Instructions executed (and idle ticks skipped) since power-on, as the TSC counts them.
+
+        With print_timestamps Bochs answers SIGALRM, and its own timer each second, with a line that has the ticks
+        since the last such line (main.cc of Bochs: bx_show_ips_handler).
+        """
+        def sums() -> list[int]:
+            return [int(found) for found in re.findall(r"^IPS: (\d+)\t", (self.folder / "stdout").read_text(),
+                                                       re.MULTILINE)]
+        before = len(sums())
+        os.kill(self.process.pid, signal.SIGALRM)
+        deadline = time.monotonic() + TICKS_SECONDS
+        while time.monotonic() < deadline:
+            found = sums()
+            if len(found) > before:
+                return sum(found)
+            time.sleep(0.0005)
+        raise RigError("Bochs does not say how many ticks it made")
 
     def stdout(self):
         self.console = (self.folder / "stdout").open("wb")
