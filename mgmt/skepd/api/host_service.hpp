@@ -1,7 +1,6 @@
 #pragma once
 
 #include "mgmt/skepd/options.hpp"
-#include "mgmt/skepd/vm/vm_manager.hpp"
 
 #include <grpcpp/impl/service_type.h>
 
@@ -9,6 +8,6 @@
 
 namespace skep::mgmt {
 
-std::unique_ptr<grpc::Service> make_host_service(const Options& options, const VmManager& vms);
+std::unique_ptr<grpc::Service> make_host_service(const Options& options);
 
 }  // namespace skep::mgmt
