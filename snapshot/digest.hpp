@@ -1,4 +1,4 @@
-// The digest of a whole file: XXH3-128. docs/decisions/snapshot-digest.md says why.
+// The digest of a whole file: XXH3-128. docs/decisions/0006-snapshot-digest.md says why.
 #pragma once
 
 #include <array>

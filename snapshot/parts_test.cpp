@@ -85,7 +85,7 @@ TEST(Claims, NamesWhatIsMissingOrLeft) {
     EXPECT_EQ(left.error().code, ErrorCode::LeftOver);
     EXPECT_EQ(left.error().message.find("com1"), std::string::npos);
     EXPECT_NE(left.error().message.find("uart16550/com2"), std::string::npos);
-    EXPECT_EQ(claims.claim_as<v1::Clock>("uart16550", "com2", 2).error().code,
+    EXPECT_EQ(claims.claim_as<v1::RamRegion>("uart16550", "com2", 2).error().code,
               ErrorCode::Malformed);
     EXPECT_TRUE(claims.finish());
 }

@@ -88,7 +88,7 @@ TEST(RoundTrip, RecordsInAnyOrder) {
     ASSERT_TRUE(writer->disk(0, 0, guest.disk));
     ASSERT_TRUE(writer->ram(0, std::span(guest.low_ram).first(half)));
     for (int i = 2; i >= 0; --i)
-        ASSERT_TRUE(writer->device("uart16550", guest.manifest.devices(i).instance(),
+        ASSERT_TRUE(writer->device("sample", guest.manifest.devices(i).instance(),
                                    SampleGuest::device_state(i)));
     for (const auto& vcpu : guest.vcpus)
         ASSERT_TRUE(writer->vcpu(vcpu));

@@ -133,26 +133,26 @@ TEST_F(Rules, FlagsOfKnownKinds) {
 
 TEST_F(Rules, MissingDevice) {
     std::erase_if(records, [](const ForgedRecord& r) {
-        return r.kind == "device" && r.payload.find("com2") != std::string::npos;
+        return r.kind == "device" && r.payload.find("two") != std::string::npos;
     });
-    expect_refused(ErrorCode::Missing, "device uart16550/com2");
+    expect_refused(ErrorCode::Missing, "device sample/two");
 }
 
 TEST_F(Rules, LeftOverDevice) {
     edit<v1::Manifest>(records[0],
                        [](v1::Manifest& manifest) { manifest.mutable_devices()->RemoveLast(); });
-    expect_refused(ErrorCode::LeftOver, "device uart16550/com3");
+    expect_refused(ErrorCode::LeftOver, "device sample/three");
 }
 
 TEST_F(Rules, DuplicateDevice) {
     records.push_back(find(records, "device"));
-    expect_refused(ErrorCode::Duplicate, "device uart16550/com1");
+    expect_refused(ErrorCode::Duplicate, "device sample/one");
 }
 
 TEST_F(Rules, DeviceVersionMustBeTheManifests) {
     edit<v1::DeviceState>(find(records, "device"),
                           [](v1::DeviceState& state) { state.set_version(2); });
-    expect_refused(ErrorCode::Malformed, "device uart16550/com1 has version 2");
+    expect_refused(ErrorCode::Malformed, "device sample/one has version 2");
 }
 
 TEST_F(Rules, MissingLeftOverAndDuplicateVcpu) {
@@ -287,7 +287,7 @@ TEST_F(Rules, HostileManifests) {
         while (m.ram_size() < 100)
             m.add_ram();
     });
-    refuse(ErrorCode::Duplicate, "device uart16550/com1",
+    refuse(ErrorCode::Duplicate, "device sample/one",
            [](Manifest& m) { *m.add_devices() = m.devices(0); });
     refuse(ErrorCode::Malformed, "device entry",
            [](Manifest& m) { m.mutable_devices(0)->set_kind("a/b"); });
@@ -382,13 +382,13 @@ TEST(WriterRules, RefusesWhatAReaderWould) {
     ASSERT_TRUE(writer->vcpu(guest.vcpus[0]));
     ASSERT_TRUE(writer->vcpu(guest.vcpus[1]));
     ASSERT_TRUE(writer->clock(guest.clock));
-    ASSERT_TRUE(writer->device("uart16550", "com1", testing::SampleGuest::device_state(0)));
-    refused(writer->device("uart16550", "com1", testing::SampleGuest::device_state(0)),
-            ErrorCode::Duplicate, "com1");
+    ASSERT_TRUE(writer->device("sample", "one", testing::SampleGuest::device_state(0)));
+    refused(writer->device("sample", "one", testing::SampleGuest::device_state(0)),
+            ErrorCode::Duplicate, "one");
     const auto summary = writer->finish();
     ASSERT_FALSE(summary);
     EXPECT_EQ(summary.error().code, ErrorCode::Missing);
-    EXPECT_NE(summary.error().message.find("device uart16550/com2"), std::string::npos);
+    EXPECT_NE(summary.error().message.find("device sample/two"), std::string::npos);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kRegionSize = 1u << 20;
 constexpr std::uint64_t kHighRam = std::uint64_t{4} << 30;
 constexpr std::uint64_t kDiskSize = (200u << 10) + 512;
-constexpr const char* kInstances[] = {"com1", "com2", "com3"};
+constexpr const char* kInstances[] = {"one", "two", "three"};
 
 // xorshift64*: content that does not compress, the same on every machine.
 class Random {
@@ -37,14 +37,14 @@ class Random {
     std::uint64_t state_;
 };
 
-// Of every eight pages one is random, two are repetitive, five are zero.
+// Of 32 pages one is random, eleven are repetitive, twenty are zero.
 std::vector<std::byte> content(std::uint64_t size, std::uint64_t seed) {
     std::vector<std::byte> bytes(size);
     Random random(seed);
     for (std::uint64_t offset = 0; offset < size; offset += kPageSize) {
         const std::uint64_t page = offset / kPageSize;
         for (std::uint64_t i = offset; i < std::min(offset + kPageSize, size); ++i) {
-            if (page % 8 == 0)
+            if (page % 32 == 0)
                 bytes[i] = static_cast<std::byte>(random.next());
             else if (page % 8 < 3)
                 bytes[i] = static_cast<std::byte>(page + i % 16);
@@ -99,12 +99,10 @@ std::string differences(const T& a, const T& b) {
 
 }  // namespace
 
-v1::Uart16550 SampleGuest::device_state(int i) {
-    v1::Uart16550 uart;
-    uart.set_lcr(3);
-    uart.set_divisor(static_cast<std::uint32_t>(i + 1));
-    uart.set_receive_fifo(std::string("typed\0ahead", 11));
-    return uart;
+v1::Clock SampleGuest::device_state(int i) {
+    v1::Clock state;
+    state.set_guest_time_ns(100 + static_cast<std::uint64_t>(i));
+    return state;
 }
 
 SampleGuest sample_guest() {
@@ -125,7 +123,7 @@ SampleGuest sample_guest() {
     }
     for (const char* instance : kInstances) {
         auto& device = *manifest.add_devices();
-        device.set_kind("uart16550");
+        device.set_kind("sample");
         device.set_instance(instance);
         device.set_version(1);
     }
@@ -163,7 +161,7 @@ Status write(const SampleGuest& guest, Sink& sink, WriterOptions options) {
     for (const v1::VcpuState& vcpu : guest.vcpus)
         SKEP_TRY(writer.vcpu(vcpu));
     for (int i = 0; i < guest.manifest.devices_size(); ++i)
-        SKEP_TRY(writer.device("uart16550", kInstances[i], SampleGuest::device_state(i)));
+        SKEP_TRY(writer.device("sample", kInstances[i], SampleGuest::device_state(i)));
     SKEP_TRY(writer.ram(guest.manifest.ram(0).gpa(), guest.low_ram));
     SKEP_TRY(writer.ram(guest.manifest.ram(1).gpa(), guest.high_ram));
     SKEP_TRY(writer.disk(0, 0, guest.disk));
@@ -190,7 +188,7 @@ std::string compare(const Snapshot& snapshot, const SampleGuest& guest) {
 
     Claims claims(snapshot.devices());
     for (int i = 0; i < manifest.devices_size(); ++i) {
-        const auto state = claims.claim_as<v1::Uart16550>("uart16550", kInstances[i], 1);
+        const auto state = claims.claim_as<v1::Clock>("sample", kInstances[i], 1);
         text += state ? differences(*state, SampleGuest::device_state(i)) : state.error().message;
     }
     if (Status left = claims.finish(); !left)

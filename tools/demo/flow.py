@@ -90,13 +90,13 @@ def run_and_save(host: Host, made: guest.Guest, exported: Path, steps: Steps) ->
 
 
 def upload(host: Host, made: guest.Guest) -> None:
-    host.skep("image", "upload", made.kernel, "--name", "debian-kernel", timeout=120)
-    host.skep("image", "upload", made.initrd, "--name", "guest-initrd", timeout=120)
+    host.skep("image", "upload", "debian-kernel", made.kernel, timeout=120)
+    host.skep("image", "upload", "guest-initrd", made.initrd, timeout=120)
 
 
 def create(host: Host, vm: str, made: guest.Guest) -> None:
     host.skep("vm", "create", vm, "--memory", "256M", "--kernel", "debian-kernel", "--initrd", "guest-initrd",
-              "--command-line", made.command_line, "--disk", f"name=disk0,size={guest.DISK_BYTES}")
+              "--append", made.command_line, "--disk", f"disk0={guest.DISK_MIB}M")
 
 
 def host_console(host: Host, vm: str, steps: Steps):
@@ -113,7 +113,7 @@ def restore_and_watch(host: Host, exported: Path, before: str, steps: Steps) -> 
     with steps.step("login_second", "logged in there"):
         host.login()
     with steps.step("import", "imported the snapshot"):
-        host.skep("snapshot", "import", exported, SNAPSHOT, timeout=120)
+        host.skep("snapshot", "import", SNAPSHOT, exported, timeout=120)
     at_save = counts.judge(before)
     with steps.step("restore", "restored it; the guest goes on counting"):
         host.skep("snapshot", "restore", SNAPSHOT, VM, timeout=120)

@@ -10,7 +10,7 @@ from image.cpio import Archive
 from image.root import BUSYBOX, stripped
 
 COMMAND_LINE = "console=ttyS0 quiet panic=-1 reboot=t"
-DISK_BYTES = 16 << 20
+DISK_MIB = 16
 COUNT = r"^skep-guest: count (\d+) ram (.*?) disk (.*?)\r?$"
 
 # What makes a virtio disk work.

@@ -89,7 +89,7 @@ class Host:
         return json.loads(self.skep("-o", "json", *words, timeout=timeout))
 
     def login(self) -> None:
-        self.skep("login", self.address, "--token", self.token, "--fingerprint", self.fingerprint)
+        self.skep("login", self.address, "--fingerprint", self.fingerprint, "--token", self.token)
 
     def console(self, vm: str) -> "Console":
         return Console(self, vm)
@@ -100,7 +100,7 @@ class Console:
 
     def __init__(self, host: Host, vm: str):
         self.process = subprocess.Popen(
-            [host.program, "vm", "console", vm], env=host.environment(), stdin=subprocess.PIPE,
+            [host.program, "vm", "console", vm, "--follow"], env=host.environment(), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=(host.folder / f"console-{vm}.err").open("wb"),
             bufsize=0, preexec_fn=children.die_with_parent)
         self.line = Line(self.process.stdout.fileno(), f"the console of {vm} on appliance {host.name}",

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Iterable, Iterator
 
 from devtool import packages
 from devtool.paths import BUILD, ROOT
@@ -58,11 +59,29 @@ def ensure(targets: list[str] | None) -> None:
         known = programs()
         command += [str(known[name].relative_to(BUILD)) if name in known else name for name in targets]
     ninja = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
-    for line in ninja.stdout:
-        if not line.startswith("ninja: no work to do"):
-            say(line.rstrip())
+    for line in worth_showing(ninja.stdout):
+        say(line)
     if ninja.wait() != 0:
         raise Failure("the build failed", "the first error above says where")
+
+
+def worth_showing(lines: Iterable[str]) -> Iterator[str]:
+    """Without the linker's remark on static programs that name dlopen or getaddrinfo: gRPC does, ours never call it."""
+    before = None
+    for line in lines:
+        line = line.rstrip()
+        if "statically linked applications requires at runtime" in line:
+            before = None
+            continue
+        if before is not None:
+            yield before
+            before = None
+        if ": in function `" in line:
+            before = line
+        elif not line.startswith("ninja: no work to do"):
+            yield line
+    if before is not None:
+        yield before
 
 
 def ensure_appliance(bare: bool = False) -> dict[str, Path]:

@@ -1,6 +1,8 @@
 """The test suites: what each runs, and how many passed and failed."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as xml
@@ -34,7 +36,7 @@ def read_junit(path: Path) -> Outcome:
         results = {child.tag for child in case}
         if results & {"failure", "error"}:
             outcome.failed += 1
-        elif "skipped" in results:
+        elif "skipped" in results or case.get("result") == "skipped":
             outcome.skipped += 1
         else:
             outcome.passed += 1
@@ -44,17 +46,31 @@ def read_junit(path: Path) -> Outcome:
 def unit() -> Outcome:
     """The tests beside the code, natively under sanitizers. Each GoogleTest case counts."""
     builder.ensure(None)
-    report = BUILD / "meson-logs" / "testlog.junit.xml"
-    report.unlink(missing_ok=True)
-    done = subprocess.run(["meson", "test", "-C", str(BUILD), "--no-rebuild", "--print-errorlogs",
-                           f"--num-processes={os.cpu_count() or 1}"], stdin=subprocess.DEVNULL)
-    if not report.is_file():
-        if done.returncode == 0:
-            return Outcome()
+    reports = RESULTS / "unit"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    log = BUILD / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    # With a folder's name GoogleTest writes PROGRAM.xml into it.
+    subprocess.run(["meson", "test", "-C", str(BUILD), "--no-rebuild", "--print-errorlogs",
+                    f"--num-processes={os.cpu_count() or 1}"],
+                   env={**os.environ, "GTEST_OUTPUT": f"xml:{reports}/"}, stdin=subprocess.DEVNULL)
+    if not log.is_file():
         raise Failure("`meson test` did not run", "tools/dev build")
+    total = Outcome()
+    for line in log.read_text().splitlines():
+        total += of_program(json.loads(line), reports)
+    return total
+
+
+def of_program(result: dict, reports: Path) -> Outcome:
+    """The cases of one test program; one that is no GoogleTest program, or that dies, counts as one."""
+    report = reports / f"{Path(result['command'][0]).name}.xml"
+    fine = result["result"] in ("OK", "EXPECTEDFAIL", "SKIP")
+    if not report.is_file():
+        return Outcome(passed=1) if fine else Outcome(failed=1)
     outcome = read_junit(report)
-    # A test program that dies before it reports leaves no failed case.
-    if done.returncode != 0 and outcome.failed == 0:
+    if not fine and not outcome.failed:
         outcome.failed = 1
     return outcome
 

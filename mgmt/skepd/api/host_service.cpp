@@ -11,21 +11,24 @@ using namespace skep::api::v1;
 
 class HostServiceImpl final : public HostService::Service {
   public:
-    explicit HostServiceImpl(const Options& options) : options_(options) {}
+    HostServiceImpl(const Options& options, const VmManager& vms) : options_(options), vms_(vms) {}
 
     grpc::Status GetHost(grpc::ServerContext*, const GetHostRequest*, GetHostResponse* response) override {
-        *response->mutable_host() = host_info(options_.vmm_control);
+        auto& host = *response->mutable_host();
+        host = host_info(options_.vmm_control);
+        host.set_running_vms(static_cast<std::uint32_t>(vms_.running()));
         return grpc::Status::OK;
     }
 
   private:
     Options options_;
+    const VmManager& vms_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_host_service(const Options& options) {
-    return std::make_unique<HostServiceImpl>(options);
+std::unique_ptr<grpc::Service> make_host_service(const Options& options, const VmManager& vms) {
+    return std::make_unique<HostServiceImpl>(options, vms);
 }
 
 }  // namespace skep::mgmt

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "mgmt/skepd/options.hpp"
+#include "mgmt/skepd/vm/vm_manager.hpp"
 
 #include <grpcpp/impl/service_type.h>
 
@@ -8,6 +9,6 @@
 
 namespace skep::mgmt {
 
-std::unique_ptr<grpc::Service> make_host_service(const Options& options);
+std::unique_ptr<grpc::Service> make_host_service(const Options& options, const VmManager& vms);
 
 }  // namespace skep::mgmt
