@@ -1,7 +1,7 @@
 // Linux's ways to wait: poll, select, epoll, eventfd, timerfd, signalfd.
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/signal_mask.hpp>
-#include <kernel/abi/linux/tables.hpp>
+#include <kernel/abi/syscall.hpp>
 #include <kernel/event/eventfd.hpp>
 #include <kernel/event/kqueue.hpp>
 #include <kernel/event/poll.hpp>
@@ -384,8 +384,7 @@ constexpr Syscall kTable[] = {
 
 }  // namespace
 
-std::span<const Syscall> event_calls() {
-    return kTable;
-}
+extern const std::span<const Syscall> event_calls;
+const std::span<const Syscall> event_calls = kTable;
 
 }  // namespace skep::kernel::linux_abi

@@ -1,7 +1,7 @@
 // Linux calls on descriptors.
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/ioctl.hpp>
-#include <kernel/abi/linux/tables.hpp>
+#include <kernel/abi/syscall.hpp>
 #include <kernel/ipc/pipe.hpp>
 #include <kernel/sched/thread.hpp>
 #include <kernel/vfs/record_locks.hpp>
@@ -489,8 +489,7 @@ constexpr Syscall kTable[] = {
 
 }  // namespace
 
-std::span<const Syscall> file_calls() {
-    return kTable;
-}
+extern const std::span<const Syscall> file_calls;
+const std::span<const Syscall> file_calls = kTable;
 
 }  // namespace skep::kernel::linux_abi

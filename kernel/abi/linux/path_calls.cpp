@@ -1,6 +1,6 @@
 // Linux calls on names, and on what stat tells.
 #include <kernel/abi/linux/arguments.hpp>
-#include <kernel/abi/linux/tables.hpp>
+#include <kernel/abi/syscall.hpp>
 #include <kernel/dev/tty/tty.hpp>
 #include <kernel/sched/clock.hpp>
 #include <kernel/vfs/device.hpp>
@@ -716,8 +716,7 @@ constexpr Syscall kTable[] = {
 
 }  // namespace
 
-std::span<const Syscall> path_calls() {
-    return kTable;
-}
+extern const std::span<const Syscall> path_calls;
+const std::span<const Syscall> path_calls = kTable;
 
 }  // namespace skep::kernel::linux_abi
