@@ -4,12 +4,13 @@ With --demo: boots it, runs a Debian guest through the `skep` command, saves it,
 restores the guest there, and ends with a verdict and an exit status.
 """
 
+import os
 import sys
 
 from demo import flow
 from demo.counts import CountError
 from demo.host import API_PORT, READY, CommandError, FINGERPRINT, TOKEN
-from devtool import appliance
+from devtool import appliance, builder
 from devtool.paths import BUILD
 from devtool.ui import Failure, Stopwatch, say
 from rig.line import LineError
@@ -43,8 +44,9 @@ def serve(rig: str, image, options) -> int:
             token = machine.wait_for(TOKEN, 60)[1].decode()
             machine.wait_for(READY, 60)
             say(f"the appliance runs on {rig}; its API answers after {watch}")
-            say(f"  connect:     build/mgmt/cli/skep login 127.0.0.1:{machine.ports[API_PORT]} "
-                f"--token {token} --fingerprint {fingerprint}")
+            program = os.path.relpath(builder.programs()["skep"])
+            say(f"  connect:     {program} login 127.0.0.1:{machine.ports[API_PORT]} "
+                f"--fingerprint {fingerprint} --token {token}")
             say(f"  serial line: {machine.serial_log}")
             say("  end it:      Ctrl-C")
             machine.wait_exit()
