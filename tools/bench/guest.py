@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.figure import Figure
 from demo import guest
 from devtool import appliance
-from devtool.paths import BUILD, ROOT
+from devtool.paths import ROOT
 from devtool.ui import Failure
 from rig.machine import Config
 
