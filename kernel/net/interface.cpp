@@ -24,7 +24,7 @@ constexpr const char* kHostName = "skep";
 
 class Interface final : public ListNode<>, private FrameSink {
   public:
-    explicit Interface(Nic& nic) : nic_(nic) {}
+    Interface(Nic& nic, unsigned number) : nic_(nic), number_(number) {}
 
     bool start() {
         if (!netif_add_noaddr(&netif_, this, initialize, netif_input))
@@ -85,7 +85,7 @@ class Interface final : public ListNode<>, private FrameSink {
         ip4addr_ntoa_r(&address, text[0], sizeof text[0]);
         ip4addr_ntoa_r(netif_ip4_netmask(interface), text[1], sizeof text[1]);
         ip4addr_ntoa_r(netif_ip4_gw(interface), text[2], sizeof text[2]);
-        log("net: en{} ({}): address {} netmask {} gateway {} by DHCP", interface->num, self.nic_.name(), text[0],
+        log("net: en{} ({}): address {} netmask {} gateway {} by DHCP", self.number_, self.nic_.name(), text[0],
             text[1], text[2]);
     }
 
@@ -99,11 +99,13 @@ class Interface final : public ListNode<>, private FrameSink {
     }
 
     Nic& nic_;
+    unsigned number_;
     netif netif_{};
     ip4_addr_t announced_{};
 };
 
 List<Interface> interfaces;
+unsigned interface_count = 0;
 
 }  // namespace
 
@@ -122,13 +124,14 @@ void flush_interfaces() {
 void add_nic(Nic& nic) {
     const MacAddress mac = nic.mac();
     log("net: {}: {:x}:{:x}:{:x}:{:x}:{:x}:{:x}", nic.name(), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-    auto* interface = new (std::nothrow) Interface(nic);
     const StackGuard guard;
+    auto* interface = new (std::nothrow) Interface(nic, interface_count);
     if (!interface || !interface->start()) {
         log("net: {}: not usable, no memory", nic.name());
         return;  // lwIP may know the interface: it stays
     }
     interfaces.push_back(*interface);
+    ++interface_count;
     Nic::wake();
 }
 

@@ -105,7 +105,7 @@ def test_sends_in_bulk(machine, size, record_property):
             assert part
             got += part
         speed = size / (time.monotonic() - start) / 1e6
-    # Each send() starts anew at what the last one left, so every stretch is of the pattern.
+    # Only the beginning is known: a send() that took a part is followed by the pattern from its start.
     assert bytes(got[:4096]) == expected[:4096]
     record_property("MB/s out", round(speed, 1))
     print(f"out: {speed:.1f} MB/s")

@@ -46,6 +46,7 @@
 #define IP_REASS_MAX_PBUFS 256
 #define LWIP_IPV6_FRAG 1
 #define LWIP_IPV6_REASS 1
+#define IPV6_FRAG_COPYHEADER 1 /* its bookkeeping is larger than a header with 64-bit pointers */
 #define ARP_TABLE_SIZE 64
 #define ARP_QUEUEING 1
 #define LWIP_ND6_NUM_NEIGHBORS 64
