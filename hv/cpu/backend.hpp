@@ -1,9 +1,9 @@
 // The interface between hv and the CPU vendor's virtualization: VMX (hv/vmx) or SVM (hv/svm).
 //
-// Everything that does not depend on the vendor is outside: hypercalls, ownership of frames, the walk of
-// second-level tables, CPUID, MSR policy, local APIC, instruction decoding, FPU and debug registers,
-// the loop around `enter`. A backend translates: state fields, events, controls, exits. Formats
-// are the SDM's (access rights, interruption information, interruptibility), as in hv/abi.
+// Everything that does not depend on the vendor is outside: hypercalls, ownership of frames, the
+// walk of second-level tables, CPUID, MSR policy, local APIC, instruction decoding, FPU and debug
+// registers, the loop around `enter`. A backend translates: state fields, events, controls, exits.
+// Formats are the SDM's (access rights, interruption information, interruptibility), as in hv/abi.
 #pragma once
 
 #include "hv/abi/vcpu.hpp"
@@ -15,31 +15,35 @@
 
 namespace skep::hv {
 
-// One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It belongs
-// to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other functions are
-// for its holder. There is one per CPU for the root domain, held forever, and one per guest vCPU.
+// One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It
+// belongs to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other
+// functions are for its holder. There is one per CPU for the root domain, held forever, and one per
+// guest vCPU.
 class HardwareVcpu {
   public:
     // The guest's registers between exit and entry. RSP is not here but in Field::Rsp, which is
     // the one that counts: `general.rsp` is never read.
     abi::GeneralRegisters general{};
 
-    // Makes it usable on the calling CPU (VMX: VMPTRLD; SVM: flushes the TLB after a migration).
+    // Makes it usable on the calling CPU (VMX: VMPTRLD; SVM: flushes the TLB after a migration). Of
+    // the root domain: from here on, hv runs with interrupts and NMIs held back.
     virtual void acquire() = 0;
     // Writes everything back to memory, so that another CPU can acquire it, and makes the calling
     // CPU's root domain current again.
     virtual void release() = 0;
 
-    // The registers that hardware neither saves nor loads at entry and exit (SVM: VMSAVE and VMLOAD;
-    // VMX: CR2, STAR and its family): put the root domain's away and load this guest's, and back.
+    // The registers that hardware neither saves nor loads at entry and exit (SVM: VMSAVE and
+    // VMLOAD; VMX: CR2, STAR and its family): put the root domain's away and load this guest's, and
+    // back.
     virtual void switch_in() = 0;
     virtual void switch_out() = 0;
 
     // Runs until the next exit. Physical interrupts leave a guest, but not the root domain.
     virtual Exit enter() = 0;
 
-    // Of the exit just taken: an event whose delivery it cut short and that has to be injected again.
-    // Software interrupts and exceptions are left out: RIP is at their instruction, which runs again.
+    // Of the exit just taken: an event whose delivery it cut short and that has to be injected
+    // again. Software interrupts and exceptions are left out: RIP is at their instruction, which
+    // runs again.
     virtual Event interrupted_event() const = 0;
 
     virtual u64 rip() const = 0;
@@ -79,12 +83,6 @@ class HardwareVcpu {
     ~HardwareVcpu() = default;
 };
 
-// The state of a root-domain CPU at its start, SDM terms: 32-bit protected mode without paging, flat
-// segments, interrupts off.
-struct RootEntry {
-    u32 eip, eax, ebx;
-};
-
 class Backend {
   public:
     virtual abi::Vendor vendor() const = 0;
@@ -95,8 +93,9 @@ class Backend {
     // Turns virtualization on, on the calling CPU. Panics with the name of what is missing.
     virtual void enable_cpu() = 0;
 
-    // The calling CPU's part of the root domain; `tables` is the root of its identity map.
-    virtual Result<HardwareVcpu*> create_root(Hpa tables, const RootEntry& entry) = 0;
+    // The calling CPU's part of the root domain; `tables` is the root of its identity map. Created
+    // early and acquired when it starts; the caller writes its state in between.
+    virtual Result<HardwareVcpu*> create_root(Hpa tables) = 0;
 
     // State after creation: all fields zero; the caller writes the RESET state.
     virtual Result<HardwareVcpu*> create_vcpu(Hpa tables) = 0;

@@ -20,7 +20,8 @@ enum class ExitKind : u8 {
     Nmi,        // a physical NMI was taken and counted: Cpu::pending_nmi
     InterruptWindow,
     NmiWindow,
-    TaskPriorityLowered,  // CR8 fell below the threshold that was set (or may have)
+    TaskPriorityLowered,  // CR8 fell below the threshold that was set
+    TaskPriorityWrite,    // MOV to CR8, not executed yet, while a threshold is set
     Hlt,
     Pause,
     Xsetbv,
@@ -48,6 +49,11 @@ struct Exit {
         abi::IoExit io;
         SecondLevelFault fault;
     };
+
+    static Exit of(ExitKind kind, u8 instruction_length = 0, u64 raw = 0) {
+        Exit exit{.kind = kind, .instruction_length = instruction_length, .raw = raw};
+        return exit;
+    }
 };
 
 }  // namespace skep::hv

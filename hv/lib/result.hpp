@@ -4,6 +4,7 @@
 
 #include "hv/abi/hypercall.hpp"
 
+#include <cstdint>
 #include <expected>
 
 namespace skep::hv {
@@ -13,7 +14,16 @@ using Result = std::expected<T, abi::Error>;
 
 using Status = Result<void>;
 
-constexpr std::unexpected<abi::Error> fail(abi::Error error) { return std::unexpected(error); }
+constexpr std::unexpected<abi::Error> fail(abi::Error error) {
+    return std::unexpected(error);
+}
+
+// Of a call without a value.
+constexpr Result<std::uint64_t> zero_if(const Status& status) {
+    if (!status)
+        return fail(status.error());
+    return 0;
+}
 
 }  // namespace skep::hv
 

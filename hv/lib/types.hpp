@@ -16,10 +16,14 @@ inline constexpr u64 kPageSize = 4096;
 inline constexpr u64 kPageSize2M = 2 << 20;
 inline constexpr u64 kPageSize1G = 1 << 30;
 
-constexpr u64 align_down(u64 value, u64 alignment) { return value & ~(alignment - 1); }
+constexpr u64 align_down(u64 value, u64 alignment) {
+    return value & ~(alignment - 1);
+}
 constexpr u64 align_up(u64 value, u64 alignment) {
     return align_down(value + alignment - 1, alignment);
 }
-constexpr bool is_aligned(u64 value, u64 alignment) { return (value & (alignment - 1)) == 0; }
+constexpr bool is_aligned(u64 value, u64 alignment) {
+    return (value & (alignment - 1)) == 0;
+}
 
 }  // namespace skep::hv

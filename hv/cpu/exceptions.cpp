@@ -1,0 +1,74 @@
+#include "hv/cpu/exceptions.hpp"
+
+#include "hv/arch/instructions.hpp"
+#include "hv/cpu/cpu.hpp"
+#include "hv/lib/panic.hpp"
+
+namespace skep::hv {
+
+namespace {
+
+constexpr unsigned kVectors = 32;
+constexpr u64 kNmiVector = 2;
+
+// SDM vol. 3, figure 6-8.
+struct Gate {
+    u16 offset_low, selector;
+    u8 ist, type;
+    u16 offset_middle;
+    u32 offset_high, reserved;
+};
+static_assert(sizeof(Gate) == 16);
+
+constinit Gate idt[kVectors]{};
+
+struct Frame {
+    u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    u64 vector, error_code, rip, cs, rflags, rsp, ss;
+};
+
+}  // namespace
+
+extern "C" const u64 exception_stubs[kVectors];
+
+extern "C" void handle_exception(const Frame& frame) {
+    if (frame.vector == kNmiVector) {
+        Cpu& cpu = Cpu::current();
+        if (!cpu.kicked.exchange(false))
+            cpu.pending_nmi = true;
+        return;
+    }
+    log("PANIC: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},
+        Hex{frame.rip}, Hex{read_cr2()});
+    log("  rax {} rbx {} rcx {} rdx {}", Hex{frame.rax}, Hex{frame.rbx}, Hex{frame.rcx},
+        Hex{frame.rdx});
+    log("  rsi {} rdi {} rbp {} rsp {}", Hex{frame.rsi}, Hex{frame.rdi}, Hex{frame.rbp},
+        Hex{frame.rsp});
+    log("  r8 {} r9 {} r10 {} r11 {}", Hex{frame.r8}, Hex{frame.r9}, Hex{frame.r10},
+        Hex{frame.r11});
+    log("  r12 {} r13 {} r14 {} r15 {}", Hex{frame.r12}, Hex{frame.r13}, Hex{frame.r14},
+        Hex{frame.r15});
+    log("  rflags {} cs {} ss {} cr3 {}", Hex{frame.rflags}, Hex{frame.cs}, Hex{frame.ss},
+        Hex{read_cr3()});
+    stop_with_backtrace(frame.rbp);
+}
+
+void load_idt() {
+    for (unsigned i = 0; i < kVectors; ++i) {
+        const u64 stub = exception_stubs[i];
+        idt[i] = {static_cast<u16>(stub),
+                  kCodeSelector,
+                  0,
+                  0x8e /* present interrupt gate */,
+                  static_cast<u16>(stub >> 16),
+                  static_cast<u32>(stub >> 32),
+                  0};
+    }
+    struct [[gnu::packed]] {
+        u16 limit;
+        const Gate* base;
+    } const pointer{sizeof idt - 1, idt};
+    asm volatile("lidt %0" : : "m"(pointer));
+}
+
+}  // namespace skep::hv

@@ -1,0 +1,227 @@
+// What hv does about each kind of exit of a guest.
+#include "hv/guest/vcpu.hpp"
+
+#include "hv/arch/instructions.hpp"
+#include "hv/arch/registers.hpp"
+
+#include <array>
+
+namespace skep::hv {
+
+using abi::ExitReason;
+using abi::Field;
+
+namespace {
+
+constexpr std::array<u8, 2> kCpuidOpcode = {0x0f, 0xa2}, kRdmsrOpcode = {0x0f, 0x32},
+                            kWrmsrOpcode = {0x0f, 0x30}, kInvdOpcode = {0x0f, 0x08},
+                            kWbinvdOpcode = {0x0f, 0x09};
+constexpr std::array<u8, 3> kXsetbvOpcode = {0x0f, 0x01, 0xd1};
+constexpr std::array<u8, 1> kHltOpcode = {0xf4}, kNopOpcode = {0x90};
+
+constexpr u64 kLongCode = 1 << 13, kDefault32 = 1 << 14;  // access rights, L and D/B
+
+u64 low32(u64 value) {
+    return value & 0xffff'ffff;
+}
+
+}  // namespace
+
+CodeSize Vcpu::code_size() const {
+    const u64 access = hardware_->read(Field::CsAccess);
+    if ((hardware_->read(Field::Efer) & efer::kLma) != 0 && (access & kLongCode) != 0)
+        return CodeSize::Bits64;
+    return (access & kDefault32) != 0 ? CodeSize::Bits32 : CodeSize::Bits16;
+}
+
+std::size_t Vcpu::fetch(std::span<u8> code) const {
+    const HardwareVcpu& hw = *hardware_;
+    const PagingMode mode{hw.read(Field::Cr0), hw.read(Field::Cr3), hw.read(Field::Cr4),
+                          hw.read(Field::Efer)};
+    const bool long_mode = code_size() == CodeSize::Bits64;
+    const u64 linear = long_mode ? hw.rip() : low32(hw.read(Field::CsBase) + hw.rip());
+    return read_linear(mode, linear, code, [this](Gpa gpa) { return vm_.memory(gpa); });
+}
+
+u64 Vcpu::length_of(const Exit& exit, std::span<const u8> opcode) const {
+    if (exit.instruction_length != 0)
+        return exit.instruction_length;
+    // Prefixes are allowed and rare. If the bytes are not what was executed, the guest is rewriting
+    // its own code as it runs: then any length is as good.
+    std::array<u8, 15> code;
+    const std::size_t count = fetch(code);
+    return instruction_length({code.data(), count}, code_size(), opcode)
+        .value_or(static_cast<u8>(opcode.size()));
+}
+
+CpuidState Vcpu::cpuid_state() const {
+    return {apic_.id(), hardware_->read(Field::Cr4), xcr0_};
+}
+
+// In place of the instruction that caused the exit.
+Vcpu::Leave Vcpu::raise(Event event) {
+    pending_event_ = event;
+    check_events_ = true;
+    return {};
+}
+
+Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
+    abi::GeneralRegisters& r = hardware_->general;
+    const CpuidResult result =
+        vm_.cpuid.get(static_cast<u32>(r.rax), static_cast<u32>(r.rcx), cpuid_state());
+    r.rax = result.eax;
+    r.rbx = result.ebx;
+    r.rcx = result.ecx;
+    r.rdx = result.edx;
+    hardware_->advance(length_of(exit, kCpuidOpcode));
+    return {};
+}
+
+Vcpu::Leave Vcpu::handle_rdmsr(const Exit& exit) {
+    const u32 index = static_cast<u32>(hardware_->general.rcx);
+    if (hardware_->cpl() != 0)
+        return raise(Event::general_protection());
+    const MsrRead result = read_msr(index);
+    if (result.outcome == MsrOutcome::Done) {
+        hardware_->general.rax = low32(result.value);
+        hardware_->general.rdx = result.value >> 32;
+        hardware_->advance(length_of(exit, kRdmsrOpcode));
+        return {};
+    }
+    if (result.outcome == MsrOutcome::Fault)
+        return raise(Event::general_protection());
+    page_->msr = {index, 0, 0};
+    page_->instruction_length = static_cast<u32>(length_of(exit, kRdmsrOpcode));
+    return ExitReason::MsrRead;
+}
+
+Vcpu::Leave Vcpu::handle_wrmsr(const Exit& exit) {
+    const u32 index = static_cast<u32>(hardware_->general.rcx);
+    const u64 value = low32(hardware_->general.rax) | hardware_->general.rdx << 32;
+    if (hardware_->cpl() != 0)
+        return raise(Event::general_protection());
+    const u64 length = length_of(exit, kWrmsrOpcode);
+    const MsrWrite result = write_msr(index, value);
+    if (result.outcome == MsrOutcome::Done) {
+        hardware_->advance(length);
+        return result.leave;
+    }
+    if (result.outcome == MsrOutcome::Fault)
+        return raise(Event::general_protection());
+    page_->msr = {index, 0, value};
+    page_->instruction_length = static_cast<u32>(length);
+    return ExitReason::MsrWrite;
+}
+
+Vcpu::Leave Vcpu::handle_xsetbv(const Exit& exit) {
+    const abi::GeneralRegisters& r = hardware_->general;
+    const u64 value = low32(r.rax) | r.rdx << 32;
+    if ((hardware_->read(Field::Cr4) & cr4::kOsxsave) == 0)
+        return raise(Event::undefined_opcode());
+    if (hardware_->cpl() != 0 || static_cast<u32>(r.rcx) != 0 || !valid_xcr0(value))
+        return raise(Event::general_protection());
+    xcr0_ = value;
+    write_xcr0(value);
+    hardware_->advance(length_of(exit, kXsetbvOpcode));
+    return {};
+}
+
+Vcpu::Leave Vcpu::handle_task_priority(const Exit& exit) {
+    std::array<u8, 15> code;
+    const std::size_t count = fetch(code);
+    const auto source = decode_cr8_write({code.data(), count}, code_size());
+    if (!source)
+        return raise(Event::undefined_opcode());
+    const u64 value = general(source->reg);
+    if (value > 15)
+        return raise(Event::general_protection());
+    hardware_->set_task_priority(static_cast<u8>(value));
+    hardware_->advance(exit.instruction_length != 0 ? exit.instruction_length : source->length);
+    check_events_ = true;
+    return {};
+}
+
+Vcpu::Leave Vcpu::handle_fault(const SecondLevelFault& fault) {
+    const Gpa gpa = fault.address;
+    if (apic_.xapic() && (apic_.base() & apic::kBaseAddress) == gpa.frame().value)
+        return access_apic(static_cast<u32>(gpa.offset()));
+
+    const auto mapping = vm_.tables.lookup(gpa.value);
+    page_->mmio = {gpa.value, fault.access, 0};
+    if (!mapping)
+        return ExitReason::Mmio;
+    if (mapping->protection == abi::kNone)
+        return ExitReason::PageAbsent;
+    const u32 needed = fault.access == abi::AccessKind::Write     ? abi::kWrite
+                       : fault.access == abi::AccessKind::Execute ? abi::kExecute
+                                                                  : abi::kRead;
+    if ((mapping->protection & needed) == 0)
+        return ExitReason::Mmio;
+    if (mapping->write_blocked) {
+        auto guard = vm_.tables_lock.lock();
+        vm_.tables.dirty_note_write(gpa.value);
+    }
+    return {};
+}
+
+Vcpu::Leave Vcpu::handle(const Exit& exit) {
+    switch (exit.kind) {
+        case ExitKind::Cpuid:
+            return handle_cpuid(exit);
+        case ExitKind::Io:
+            page_->io = exit.io;
+            page_->instruction_length = exit.instruction_length;
+            return ExitReason::Io;
+        case ExitKind::SecondLevelFault:
+            return handle_fault(exit.fault);
+        case ExitKind::MsrRead:
+            return handle_rdmsr(exit);
+        case ExitKind::MsrWrite:
+            return handle_wrmsr(exit);
+        case ExitKind::Interrupt:
+            return ExitReason::Interrupted;
+        case ExitKind::Nmi:
+            // For the root domain, or only to make this vCPU look at its requests.
+            check_events_ = true;
+            return Cpu::current().pending_nmi ? Leave(ExitReason::Interrupted) : Leave();
+        case ExitKind::InterruptWindow:
+        case ExitKind::NmiWindow:
+        case ExitKind::TaskPriorityLowered:
+        case ExitKind::PreemptionTimer:
+            check_events_ = true;
+            return {};
+        case ExitKind::TaskPriorityWrite:
+            return handle_task_priority(exit);
+        case ExitKind::Hlt:
+            hardware_->advance(length_of(exit, kHltOpcode));
+            activity_ = Activity::Hlt;
+            check_events_ = true;
+            return {};
+        case ExitKind::Pause:
+            hardware_->advance(length_of(exit, kNopOpcode));
+            return ExitReason::Pause;
+        case ExitKind::Xsetbv:
+            return handle_xsetbv(exit);
+        case ExitKind::CacheFlush:
+            if (hardware_->cpl() != 0)
+                return raise(Event::general_protection());
+            hardware_->advance(
+                length_of(exit, exit.raw == 0 ? std::span(kInvdOpcode) : std::span(kWbinvdOpcode)));
+            return {};
+        case ExitKind::Hypercall:
+        case ExitKind::Forbidden:
+            return raise(Event::undefined_opcode());
+        case ExitKind::PrivilegedRead:
+            return raise(Event::general_protection());
+        case ExitKind::Shutdown:
+            activity_ = Activity::Shutdown;
+            return ExitReason::Shutdown;
+        case ExitKind::EntryFailed:
+        case ExitKind::Unexpected:
+            page_->entry_failure = exit.raw;
+            return ExitReason::EntryFailed;
+    }
+    return ExitReason::EntryFailed;
+}
+
+}  // namespace skep::hv

@@ -1,0 +1,137 @@
+// The guest's local APIC in software (SDM vol. 3, chapter 11): xAPIC and x2APIC registers,
+// priorities, the timer. Free of hardware; who holds the vCPU calls everything but `accept`.
+//
+// Times are host TSC, but for IA32_TSC_DEADLINE, which is the guest's. The timer counts the TSC (a
+// divide value of 1 is one count per tick). Not emulated: the thermal, performance and CMCI
+// interrupts (their LVT entries hold what is written) and arbitration.
+#pragma once
+
+#include "hv/abi/vcpu.hpp"
+#include "hv/lib/types.hpp"
+
+#include <array>
+#include <optional>
+
+namespace skep::hv {
+
+// Offsets in the register page; the x2APIC MSR is 0x800 + offset / 16.
+namespace apic {
+inline constexpr u32 kId = 0x20, kVersion = 0x30, kTpr = 0x80, kApr = 0x90, kPpr = 0xa0,
+                     kEoi = 0xb0, kLdr = 0xd0, kDfr = 0xe0, kSvr = 0xf0, kIsr = 0x100, kTmr = 0x180,
+                     kIrr = 0x200, kEsr = 0x280, kLvtCmci = 0x2f0, kIcrLow = 0x300,
+                     kIcrHigh = 0x310, kLvtTimer = 0x320, kLvtThermal = 0x330,
+                     kLvtPerformance = 0x340, kLvtLint0 = 0x350, kLvtLint1 = 0x360,
+                     kLvtError = 0x370, kInitialCount = 0x380, kCurrentCount = 0x390,
+                     kDivide = 0x3e0, kSelfIpi = 0x3f0;
+inline constexpr u64 kBaseBoot = 1 << 8, kBaseX2 = 1 << 10, kBaseEnable = 1 << 11,
+                     kBaseAddress = 0xf'ffff'f000, kBaseDefault = 0xfee0'0000;
+}  // namespace apic
+
+enum class DeliveryMode : u8 {
+    Fixed = 0,
+    LowestPriority = 1,
+    Smi = 2,
+    Nmi = 4,
+    Init = 5,
+    Startup = 6,
+    ExtInt = 7,
+};
+
+// An interrupt message: an ICR write or an MSI.
+struct ApicMessage {
+    u32 destination;
+    bool logical;
+    u8 shorthand;  // ICR: 0 none, 1 self, 2 all, 3 all but self
+    bool wide;     // 32-bit x2APIC destination
+    DeliveryMode mode;
+    u8 vector;
+    bool level;     // trigger mode
+    bool deassert;  // level of an INIT
+
+    static ApicMessage from_icr(u64 icr, bool x2apic);
+    static ApicMessage from_msi(u64 address, u32 data);
+};
+
+// What a register write asks of the world outside of this APIC.
+struct ApicEffect {
+    enum class Kind : u8 {
+        None,
+        Fault,  // an x2APIC access that takes #GP
+        EndOfLevel,
+        Message,
+        Timer,  // the deadline has changed
+    } kind = Kind::None;
+    u8 vector = 0;
+    ApicMessage message{};
+};
+
+class LocalApic {
+  public:
+    using Page = std::array<u32, 1024>;
+
+    void reset(u32 id);  // power-up; INIT keeps id and base, see init()
+    void init();
+    u32 id() const { return id_; }
+
+    u64 base() const { return base_; }
+    // False: reserved bits or a forbidden change of mode (SDM vol. 3, figure 11-27).
+    bool set_base(u64 value, u64 address_mask);
+    static bool valid_base(u64 value, u64 address_mask);
+    void restore_base(u64 value);
+    bool enabled() const { return (base_ & apic::kBaseEnable) != 0; }
+    bool x2apic() const { return enabled() && (base_ & apic::kBaseX2) != 0; }
+    bool xapic() const { return enabled() && (base_ & apic::kBaseX2) == 0; }
+
+    u32 read(u32 offset, u64 now) const;
+    ApicEffect write(u32 offset, u32 value, u64 now);
+    // By offset, as `read`; 64 bits only for the ICR.
+    std::optional<u64> read_x2(u32 offset, u64 now) const;
+    ApicEffect write_x2(u32 offset, u64 value, u64 now);
+
+    // Interrupts. `accept` may be called by any CPU.
+    bool accepts_fixed() const { return enabled() && (page_[apic::kSvr / 4] & 0x100) != 0; }
+    void accept(u8 vector, bool level);
+    bool matches(const ApicMessage& message) const;
+    std::optional<u8> deliverable() const;     // above the processor priority
+    std::optional<u8> blocked_by_tpr() const;  // above what is in service, but not above TPR
+    void acknowledge(u8 vector);               // IRR to ISR
+    u8 processor_priority() const;
+    bool accepts_extint() const;
+
+    u8 tpr() const { return static_cast<u8>(page_[apic::kTpr / 4]); }
+    void set_tpr(u8 value) { page_[apic::kTpr / 4] = value; }
+
+    // Timer. `tsc_offset`: guest TSC minus host TSC.
+    u64 deadline(u64 now, u64 tsc_offset) const;  // host TSC, abi::kNoDeadline
+    // If the deadline has passed: requests the interrupt (unless masked) and disarms or reloads.
+    void poll_timer(u64 now, u64 tsc_offset);
+    u64 tsc_deadline() const { return timer_mode() == 2 ? tsc_deadline_ : 0; }
+    void set_tsc_deadline(u64 guest_tsc);
+    void restore_tsc_deadline(u64 guest_tsc) { tsc_deadline_ = guest_tsc; }
+    u64 timer_remaining(u64 now) const;  // one-shot and periodic; 0: disarmed
+    void set_timer_remaining(u64 ticks, u64 now);
+
+    // The register page as hv/abi describes it.
+    void save(Page& page, u64 now) const;
+    void load(const Page& page);
+
+  private:
+    u32& reg(u32 offset) { return page_[offset / 4]; }
+    const u32& reg(u32 offset) const { return page_[offset / 4]; }
+    unsigned timer_mode() const { return reg(apic::kLvtTimer) >> 17 & 3; }
+    u64 divide() const;
+    u64 period() const { return reg(apic::kInitialCount) * divide(); }
+    u32 current_count(u64 now) const;
+    std::optional<u8> highest(u32 base) const;
+    ApicEffect end_of_interrupt();
+    ApicEffect write_common(u32 offset, u32 value, u64 now);
+    void write_lvt(u32 offset, u32 value, u64 now);
+
+    u32 id_ = 0;
+    u64 base_ = 0;
+    u64 expiry_ = 0;  // one-shot and periodic: host TSC; 0: disarmed
+    u64 tsc_deadline_ = 0;
+    Page page_{};
+};
+
+}  // namespace skep::hv

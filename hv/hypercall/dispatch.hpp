@@ -1,0 +1,44 @@
+// The root domain's calls (hv/abi/hypercall.hpp). Every argument comes from outside.
+#pragma once
+
+#include "hv/cpu/cpu.hpp"
+#include "hv/lib/result.hpp"
+
+#include <array>
+#include <span>
+
+namespace skep::hv {
+
+using Arguments = std::array<u64, 6>;
+
+// Carries out the call in the registers and returns what goes to RAX.
+u64 hypercall(Cpu& cpu, const abi::GeneralRegisters& registers);
+
+// A buffer of the root domain's: within one frame that it owns. Its contents may change at any
+// time.
+Result<u8*> root_buffer(u64 hpa, u64 size, u64 alignment);
+
+// The calls, by group.
+Result<u64> call_info(u64 buffer);
+Result<u64> call_stats(u64 buffer);
+Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument);
+
+Result<u64> call_vm_map(const Arguments& arguments);
+Result<u64> call_vm_unmap(const Arguments& arguments);
+Result<u64> call_vm_protect(const Arguments& arguments);
+Result<u64> call_vm_dirty_log(const Arguments& arguments);
+Result<u64> call_vm_set_cpuid(const Arguments& arguments);
+Result<u64> call_vm_send_msi(const Arguments& arguments);
+
+Result<u64> call_vcpu_create(const Arguments& arguments);
+Result<u64> call_vcpu_destroy(const Arguments& arguments);
+Result<u64> call_vcpu_run(Cpu& cpu, const Arguments& arguments);
+Result<u64> call_vcpu_get_fields(const Arguments& arguments);
+Result<u64> call_vcpu_set_fields(const Arguments& arguments);
+Result<u64> call_vcpu_get_xsave(const Arguments& arguments);
+Result<u64> call_vcpu_set_xsave(const Arguments& arguments);
+Result<u64> call_vcpu_get_apic(const Arguments& arguments);
+Result<u64> call_vcpu_set_apic(const Arguments& arguments);
+Result<u64> call_vcpu_inject(const Arguments& arguments);
+
+}  // namespace skep::hv

@@ -1,0 +1,87 @@
+#include "hv/hypercall/vm_table.hpp"
+
+#include <algorithm>
+
+namespace skep::hv {
+
+VmTable& vm_table() {
+    static constinit VmTable table;
+    return table;
+}
+
+Result<u64> VmTable::create() {
+    auto guard = lock_.lock();
+    const auto slot = std::find_if(slots_.begin(), slots_.end(),
+                                   [](const VmSlot& candidate) { return candidate.id == 0; });
+    if (slot == slots_.end())
+        return fail(abi::Error::NoMemory);
+    Vm* vm = pool().create<Vm>(slot->vcpus);
+    if (vm == nullptr)
+        return fail(abi::Error::NoMemory);
+    if (const auto created = vm->tables.create(); !created) {
+        pool().destroy(vm);
+        return fail(created.error());
+    }
+    slot->vm = vm;
+    const u64 id = next_generation_++ * kMaxVms + static_cast<u64>(slot - slots_.begin());
+    slot->id = id;
+    return id;
+}
+
+Status VmTable::destroy(u64 id) {
+    auto table_guard = lock_.lock();
+    VmSlot& slot = slots_[id % kMaxVms];
+    auto guard = slot.lock.lock();
+    if (id == 0 || slot.id != id)
+        return fail(abi::Error::NoEntity);
+    if (slot.flushing != 0)
+        return fail(abi::Error::Busy);
+    for (auto at = slot.vcpus.begin(); at != slot.vcpus.end(); ++at) {
+        u32 expected = VcpuSlot::Idle;
+        if (at->state.compare_exchange_strong(expected, VcpuSlot::Held) ||
+            expected == VcpuSlot::Absent)
+            continue;
+        for (auto undo = slot.vcpus.begin(); undo != at; ++undo) {
+            expected = VcpuSlot::Held;
+            undo->state.compare_exchange_strong(expected, VcpuSlot::Idle);
+        }
+        return fail(abi::Error::Busy);
+    }
+    slot.id = 0;
+    slot.vm->destroy_vcpus();
+    pool().destroy(slot.vm);
+    slot.vm = nullptr;
+    return {};
+}
+
+Result<VmTable::ClaimWord> VmTable::claim(u64 id, u64 index) {
+    VmSlot& slot = slots_[id % kMaxVms];
+    if (id == 0 || slot.id != id || index >= kMaxVcpus)
+        return fail(abi::Error::NoEntity);
+    VcpuSlot& vcpu = slot.vcpus[index];
+    u32 expected = VcpuSlot::Idle;
+    if (!vcpu.state.compare_exchange_strong(expected, VcpuSlot::Held))
+        return fail(expected == VcpuSlot::Absent ? abi::Error::NoEntity : abi::Error::Busy);
+    // The VM may have been destroyed, and the slot taken again, since the id was compared.
+    if (slot.id != id) {
+        vcpu.state = VcpuSlot::Idle;
+        return fail(abi::Error::NoEntity);
+    }
+    return ClaimWord{&vcpu.state, vcpu.vcpu};
+}
+
+u64 VmTable::count_vms() const {
+    return static_cast<u64>(std::count_if(slots_.begin(), slots_.end(),
+                                          [](const VmSlot& slot) { return slot.id != 0; }));
+}
+
+u64 VmTable::count_vcpus() const {
+    u64 count = 0;
+    for (const VmSlot& slot : slots_)
+        count += static_cast<u64>(
+            std::count_if(slot.vcpus.begin(), slot.vcpus.end(),
+                          [](const VcpuSlot& vcpu) { return vcpu.state != VcpuSlot::Absent; }));
+    return count;
+}
+
+}  // namespace skep::hv

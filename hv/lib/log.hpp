@@ -1,0 +1,27 @@
+// The log: lines on COM1 (115200 8N1), each opened by "hv: ". After the root domain has started the
+// port is its own, and hv writes only what somebody must know.
+#pragma once
+
+#include "hv/lib/format.hpp"
+#include "hv/lib/spinlock.hpp"
+
+namespace skep::hv {
+
+class SerialSink final : public Sink {
+  public:
+    void put(char c) override;
+};
+
+void init_serial();
+extern Spinlock log_lock;
+
+template <class... Arguments>
+void log(std::string_view pattern, const Arguments&... arguments) {
+    auto guard = log_lock.lock();
+    SerialSink sink;
+    format(sink, "hv: ");
+    format(sink, pattern, arguments...);
+    sink.put('\n');
+}
+
+}  // namespace skep::hv

@@ -1,0 +1,39 @@
+// Where hv is: linked at physical 32 MiB, all of it (image, stacks, pool) below 48 MiB, seen at
+// kImageOffset + physical. Every physical address that it may touch is also at kDirectMap +
+// physical.
+#pragma once
+
+#include "hv/lib/types.hpp"
+#include "hv/memory/address.hpp"
+
+namespace skep::hv {
+
+inline constexpr u64 kImageOffset = 0xffff'ffff'8000'0000;
+inline constexpr u64 kDirectMap = 0xffff'8000'0000'0000;
+
+// The frames that the root domain never sees.
+inline constexpr Hpa kHvBase{32 << 20};
+inline constexpr u64 kHvSize = 16 << 20;
+// Kept free of modules by a segment without content: the control kernel is linked here.
+inline constexpr Hpa kKernelSlotBase{16 << 20};
+inline constexpr u64 kKernelSlotSize = 16 << 20;
+
+inline u64 image_start() {
+    return kImageOffset + kHvBase.value;
+}
+inline u64 image_end() {
+    return image_start() + kHvSize;
+}
+
+template <class T = u8>
+T* direct(Hpa address) {
+    return reinterpret_cast<T*>(kDirectMap + address.value);
+}
+
+// Of an object in the image or in the direct map.
+inline Hpa physical(const volatile void* object) {
+    const u64 address = reinterpret_cast<u64>(object);
+    return {address >= kImageOffset ? address - kImageOffset : address - kDirectMap};
+}
+
+}  // namespace skep::hv

@@ -1,0 +1,39 @@
+// Who owns a frame. hv owns its own range and nothing else; every other frame of RAM is the root
+// domain's, which may share it with guests (vm_map); what is no RAM belongs to nobody's buffers.
+#pragma once
+
+#include "hv/memory/address.hpp"
+
+#include <array>
+
+namespace skep::hv {
+
+class Ownership {
+  public:
+    static constexpr unsigned kMaxRanges = 64;
+
+    // Both during boot only. False: the table is full and the range stays unusable for hypercalls.
+    bool add_ram(u64 base, u64 end);
+    void set_hv(Hpa base, u64 size);
+
+    // All of [address, address + size) is RAM of the root domain.
+    bool root_owns(Hpa address, u64 size) const;
+
+    template <class Visit>
+    void for_each_ram_range(Visit visit) const {
+        for (unsigned i = 0; i < count_; ++i)
+            visit(ranges_[i].base, ranges_[i].end);
+    }
+
+  private:
+    struct Range {
+        u64 base, end;
+    };
+    std::array<Range, kMaxRanges> ranges_{};
+    unsigned count_ = 0;
+    Range hv_{};
+};
+
+Ownership& ownership();
+
+}  // namespace skep::hv

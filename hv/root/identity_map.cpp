@@ -1,0 +1,54 @@
+#include "hv/root/identity_map.hpp"
+
+#include "hv/cpu/backend.hpp"
+#include "hv/cpu/features.hpp"
+#include "hv/lib/panic.hpp"
+#include "hv/memory/layout.hpp"
+#include "hv/memory/pool_memory.hpp"
+#include "hv/root/memory_types.hpp"
+
+#include <algorithm>
+
+namespace skep::hv {
+
+namespace {
+
+alignas(Tables) u8 storage[sizeof(Tables)];
+Hpa root;
+
+// All of physical memory costs one table per 512 GiB with 1 GiB pages; without them one per GiB,
+// and then 512 GiB have to do.
+u64 top() {
+    const u64 all = u64{1} << std::min(physical_bits(), 46u);
+    return backend().table_format().large_1g ? all : std::min(all, u64{512} << 30);
+}
+
+void map(Tables& tables, u64 start, u64 end, MemoryType type) {
+    if (start >= end)
+        return;
+    constexpr u32 kAll = abi::kRead | abi::kWrite | abi::kExecute;
+    if (!tables.map(start, Hpa{start}, end - start, kAll, type))
+        panic("no memory for the root domain's tables");
+}
+
+}  // namespace
+
+void identity_map_build() {
+    auto& tables = *new (storage) Tables(backend().table_format(), pool_memory());
+    if (!tables.create())
+        panic("no memory for the root domain's tables");
+    root = tables.root();
+    const u64 hv_start = kHvBase.value, hv_end = kHvBase.value + kHvSize;
+    for (u64 at = 0; at < top();) {
+        const TypedRange range = memory_type_at(at, top());
+        map(tables, at, std::min(range.end, hv_start), range.type);
+        map(tables, std::max(at, hv_end), range.end, range.type);
+        at = range.end;
+    }
+}
+
+Hpa identity_map_root() {
+    return root;
+}
+
+}  // namespace skep::hv

@@ -1,0 +1,206 @@
+#include "hv/selftest/guest.hpp"
+
+#include "hv/arch/instructions.hpp"
+#include "hv/arch/registers.hpp"
+#include "hv/selftest/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace skep::hv::selftest {
+
+using abi::ExitReason;
+using abi::Field;
+using abi::Hypercall;
+
+namespace {
+
+constexpr unsigned kSlots = 4, kMaxVcpus = 4;
+
+alignas(2 << 20) u8 rams[kSlots][Guest::kRam];
+alignas(4096) u8 pages[kSlots][kMaxVcpus][4096];
+alignas(4096) u8 buffer[4096];
+
+constexpr u32 kPresentWritable = 3, kLarge = 0x80;
+
+}  // namespace
+
+abi::HostStats host_stats() {
+    alignas(4096) static u8 frame[4096];
+    CHECK_EQ(call(Hypercall::Stats, address_of(frame)), 0);
+    abi::HostStats stats;
+    std::memcpy(&stats, frame, sizeof stats);
+    return stats;
+}
+
+Guest::Guest(unsigned slot, unsigned vcpus) : ram_(rams[slot]), slot_(slot), vcpus_(vcpus) {
+    std::memset(ram_, 0, kRam);
+    const i64 id = call(Hypercall::VmCreate);
+    CHECK(id > 0);
+    id_ = static_cast<u64>(id);
+    CHECK_EQ(call(Hypercall::VmMap, id_, 0, address_of(ram_), kRam,
+                  abi::kRead | abi::kWrite | abi::kExecute),
+             0);
+    set_cpuid();
+    for (unsigned i = 0; i < vcpus; ++i) {
+        std::memset(pages[slot][i], 0, 4096);
+        CHECK_EQ(call(Hypercall::VcpuCreate, id_, i, address_of(pages[slot][i])), 0);
+    }
+}
+
+Guest::~Guest() {
+    CHECK_EQ(call(Hypercall::VmDestroy, id_), 0);
+}
+
+abi::VcpuPage& Guest::page(unsigned vcpu) const {
+    return *reinterpret_cast<abi::VcpuPage*>(pages[slot_][vcpu]);
+}
+
+void Guest::set_cpuid() {
+    auto* entries = reinterpret_cast<abi::CpuidEntry*>(buffer);
+    u32 count = 0;
+    const auto add = [&](u32 leaf, u32 subleaf, CpuidResult r, bool indexed = false) {
+        entries[count++] = {leaf, subleaf, indexed, r.eax, r.ebx, r.ecx, r.edx, 0};
+    };
+    CpuidResult r = cpuid(0);
+    r.eax = 0xd;
+    add(0, 0, r);
+    r = cpuid(1);
+    // Without DTES64, MONITOR, DS-CPL, VMX, SMX, EIST, TM2, SDBG, xTPR, PDCM, PCID, DCA.
+    r.ecx = (r.ecx & ~0x0006'c9fcu) | 1u << 21 | 1u << 24 | 1u << 31;
+    r.edx &= ~0xa060'0000u;
+    add(1, 0, r);
+    r = cpuid(7);
+    add(7, 0, {0, r.ebx & 0x009c'07e9 & ~0x10u, 0, 0}, true);
+    r = cpuid(0xd);
+    add(0xd, 0, {r.eax & 0x2e7, 0, r.ecx, 0}, true);
+    add(0xd, 2, cpuid(0xd, 2), true);
+    add(0x4000'0000, 0, {0x4000'0000, 0x706b'6574, 0x736b'6570, 0x7473'6574});
+    add(0x8000'0000, 0, {0x8000'0008, 0, 0, 0});
+    r = cpuid(0x8000'0001);
+    add(0x8000'0001, 0, {0, 0, r.ecx & 0x21, r.edx});
+    add(0x8000'0008, 0, cpuid(0x8000'0008));
+    CHECK_EQ(call(Hypercall::VmSetCpuid, id_, address_of(buffer), count), 0);
+}
+
+void Guest::load(Code code, u64 address) {
+    std::memcpy(ram_ + address, code.begin, static_cast<std::size_t>(code.end - code.begin));
+}
+
+u64 Guest::get(Field field, unsigned vcpu) const {
+    auto* value = reinterpret_cast<abi::FieldValue*>(buffer);
+    *value = {field, 0, 0};
+    CHECK_EQ(call(Hypercall::VcpuGetFields, id_, vcpu, address_of(buffer), 1), 0);
+    return value->value;
+}
+
+i64 Guest::set(std::initializer_list<abi::FieldValue> fields, unsigned vcpu) {
+    std::copy(fields.begin(), fields.end(), reinterpret_cast<abi::FieldValue*>(buffer));
+    return call(Hypercall::VcpuSetFields, id_, vcpu, address_of(buffer), fields.size());
+}
+
+void Guest::start_real(unsigned vcpu) {
+    CHECK_EQ(set({{Field::CsSelector, 0, kCode >> 4},
+                  {Field::CsBase, 0, kCode},
+                  {Field::Rip, 0, 0},
+                  {Field::Rsp, 0, kStack},
+                  {Field::ActivityState, 0, 0}},
+                 vcpu),
+             0);
+}
+
+void Guest::start_long(unsigned vcpu) {
+    auto* tables = reinterpret_cast<u64*>(ram_ + kTables);
+    tables[0] = (kTables + 0x1000) | kPresentWritable;
+    tables[512] = (kTables + 0x2000) | kPresentWritable;      // low GiB
+    tables[512 + 3] = (kTables + 0x3000) | kPresentWritable;  // 3..4 GiB: MMIO and the APIC
+    for (u64 i = 0; i < 512; ++i) {
+        tables[1024 + i] = i << 21 | kPresentWritable | kLarge;
+        tables[1536 + i] = (u64{3} << 30) + (i << 21) + (kPresentWritable | kLarge);
+    }
+    auto* gdt = reinterpret_cast<u64*>(ram_ + kGdt);
+    gdt[1] = 0x00af'9b00'0000'ffff;
+    gdt[2] = 0x00cf'9300'0000'ffff;
+    constexpr u64 kCode64 = 0xa09b, kData = 0xc093, kBusyTss = 0x8b;
+    const auto segment = [&](Field first, u64 selector, u64 access) {
+        const auto number = static_cast<u32>(first);
+        CHECK_EQ(set({{first, 0, selector},
+                      {static_cast<Field>(number + 1), 0, 0},
+                      {static_cast<Field>(number + 2), 0, 0xffff'ffff},
+                      {static_cast<Field>(number + 3), 0, access}},
+                     vcpu),
+                 0);
+    };
+    segment(Field::CsSelector, 8, kCode64);
+    for (const Field data : {Field::EsSelector, Field::SsSelector, Field::DsSelector,
+                             Field::FsSelector, Field::GsSelector})
+        segment(data, 16, kData);
+    segment(Field::TrSelector, 0, kBusyTss);
+    CHECK_EQ(set({{Field::Cr3, 0, kTables},
+                  {Field::Cr4, 0, cr4::kPae | cr4::kOsfxsr | cr4::kOsxmmexcpt | cr4::kOsxsave},
+                  {Field::Efer, 0, efer::kLme | efer::kLma},
+                  {Field::Cr0, 0, cr0::kPg | cr0::kPe | cr0::kNe | cr0::kEt | cr0::kMp},
+                  {Field::GdtrBase, 0, kGdt},
+                  {Field::GdtrLimit, 0, 23},
+                  {Field::IdtrBase, 0, kIdt},
+                  {Field::IdtrLimit, 0, 0xfff},
+                  {Field::Rip, 0, kCode},
+                  {Field::Rsp, 0, kStack - vcpu * 0x1000},
+                  {Field::Rflags, 0, 2},
+                  {Field::ActivityState, 0, 0}},
+                 vcpu),
+             0);
+}
+
+void Guest::set_vector(u8 vector, u64 handler) {
+    auto* gate = reinterpret_cast<u64*>(ram_ + kIdt + vector * 16);
+    gate[0] = (handler & 0xffff) | 8 << 16 | u64{0x8e00} << 32 | (handler >> 16 & 0xffff) << 48;
+    gate[1] = handler >> 32;
+}
+
+ExitReason Guest::run(unsigned vcpu) {
+    CHECK_EQ(call(Hypercall::VcpuRun, id_, vcpu), 0);
+    return page(vcpu).reason;
+}
+
+ExitReason Guest::run_timed(unsigned vcpu) {
+    for (;;) {
+        const ExitReason reason = run(vcpu);
+        switch (reason) {
+            case ExitReason::Interrupted:
+                asm volatile("sti; nop; cli");
+                break;
+            case ExitReason::TimerArmed:
+                // Stands in for the kernel's timer: the deadline is taken at the next run.
+                while (read_tsc() < page(vcpu).timer_deadline)
+                    pause();
+                break;
+            case ExitReason::Hlt:
+                if (page(vcpu).timer_deadline == abi::kNoDeadline)
+                    return reason;
+                while (read_tsc() < page(vcpu).timer_deadline)
+                    pause();
+                break;
+            default:
+                return reason;
+        }
+    }
+}
+
+void Guest::complete(unsigned vcpu) {
+    abi::VcpuPage& p = page(vcpu);
+    p.rip += p.instruction_length;
+    p.write_back = abi::kWriteBackGeneral | abi::kWriteBackRip;
+}
+
+const char* name_of(ExitReason reason) {
+    constexpr std::array kNames = {"None",       "Interrupted",     "Io",         "Mmio",
+                                   "Hlt",        "InterruptWindow", "Shutdown",   "MsrRead",
+                                   "MsrWrite",   "ApicEoi",         "TimerArmed", "WakeVcpus",
+                                   "PageAbsent", "EntryFailed",     "Reset",      "Pause"};
+    const auto index = static_cast<u32>(reason);
+    return index < kNames.size() ? kNames[index] : "?";
+}
+
+}  // namespace skep::hv::selftest

@@ -1,0 +1,65 @@
+// A small guest: one VM with a few vCPUs and RAM, code copied in, run until an exit.
+#pragma once
+
+#include "hv/selftest/hypercalls.hpp"
+
+#include <initializer_list>
+#include <span>
+
+namespace skep::hv::selftest {
+
+// Code between two labels of guest_code.S, to run at kCode.
+struct Code {
+    const u8 *begin, *end;
+};
+
+class Guest {
+  public:
+    static constexpr u64 kRam = 2 << 20;   // at 0
+    static constexpr u64 kCode = 0x10000;  // also the real-mode segment 0x1000
+    static constexpr u64 kStack = 0x9000;
+    static constexpr u64 kTables =
+        0x20000;  // page tables of the guest: identity, low GiB and APIC's
+    static constexpr u64 kIdt = 0x30000;
+    static constexpr u64 kGdt = 0x31000;
+    static constexpr u64 kResults = 0x40000;
+
+    // `slot` chooses the backing RAM, 0..3: two guests at a time need different ones.
+    explicit Guest(unsigned slot = 0, unsigned vcpus = 1);
+    ~Guest();
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+
+    u64 id() const { return id_; }
+    u8* ram() const { return ram_; }
+    template <class T = u64>
+    volatile T& result(unsigned index) const {
+        return reinterpret_cast<volatile T*>(ram_ + kResults)[index];
+    }
+    abi::VcpuPage& page(unsigned vcpu = 0) const;
+
+    void set_cpuid();  // the host's, without what hv refuses; with x2APIC and the TSC deadline
+    void load(Code code, u64 address = kCode);
+    // Starts `vcpu` at kCode in either mode; segments flat (64-bit) or 0x1000:0 (16-bit).
+    void start_real(unsigned vcpu = 0);
+    void start_long(unsigned vcpu = 0);
+    void set_vector(u8 vector, u64 handler);
+
+    abi::ExitReason run(unsigned vcpu = 0);
+    // Runs on through Interrupted, TimerArmed and a Hlt that has a deadline.
+    abi::ExitReason run_timed(unsigned vcpu = 0);
+    // Marks the instruction of an Io or Msr exit as done, with `rax` (and `rdx`) as the result.
+    void complete(unsigned vcpu = 0);
+
+    u64 get(abi::Field field, unsigned vcpu = 0) const;
+    i64 set(std::initializer_list<abi::FieldValue> fields, unsigned vcpu = 0);
+
+  private:
+    u64 id_ = 0;
+    u8* ram_;
+    unsigned slot_, vcpus_;
+};
+
+const char* name_of(abi::ExitReason reason);
+
+}  // namespace skep::hv::selftest

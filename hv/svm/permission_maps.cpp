@@ -1,0 +1,60 @@
+#include "hv/svm/permission_maps.hpp"
+
+#include "hv/arch/registers.hpp"
+#include "hv/memory/layout.hpp"
+
+#include <cstring>
+
+namespace skep::hv::svm {
+
+namespace {
+
+constexpr u32 kVmCr = 0xc001'0114, kVmHsavePa = 0xc001'0117, kSvmKey = 0xc001'0118;
+
+// Two bits per MSR: read, write. Three vectors of 8192 MSRs each.
+class MsrMap {
+  public:
+    void fill(bool intercept) { std::memset(bits_, intercept ? 0xff : 0, sizeof bits_); }
+    void set(u32 index, bool intercept) {
+        const u32 vector = index >= 0xc001'0000 ? 2 : index >= 0xc000'0000 ? 1 : 0;
+        const u32 bit = (vector * 8192 + (index & 0x1fff)) * 2;
+        const u8 mask = static_cast<u8>(3u << bit % 8);
+        bits_[bit / 8] =
+            static_cast<u8>(intercept ? bits_[bit / 8] | mask : bits_[bit / 8] & ~mask);
+    }
+    Hpa address() const { return physical(bits_); }
+
+  private:
+    alignas(4096) u8 bits_[8192];
+};
+
+MsrMap guest_msrs, root_msrs;
+alignas(4096) u8 ports[3 * 4096];
+
+// What VMSAVE and VMLOAD switch, and TSC_AUX, which the world switch does.
+constexpr u32 kSwitched[] = {
+    msr::kSysenterCs, msr::kSysenterEsp,  msr::kSysenterEip, msr::kStar,
+    msr::kLstar,      msr::kCstar,        msr::kFmask,       msr::kFsBase,
+    msr::kGsBase,     msr::kKernelGsBase, msr::kTscAux,
+};
+
+}  // namespace
+
+void build_permission_maps() {
+    guest_msrs.fill(true);
+    for (const u32 index : kSwitched)
+        guest_msrs.set(index, false);
+    root_msrs.fill(false);
+    for (const u32 index : {msr::kEfer, kVmCr, kVmHsavePa, kSvmKey})
+        root_msrs.set(index, true);
+    std::memset(ports, 0xff, sizeof ports);
+}
+
+Hpa io_map() {
+    return physical(ports);
+}
+Hpa msr_map(Role role) {
+    return role == Role::Root ? root_msrs.address() : guest_msrs.address();
+}
+
+}  // namespace skep::hv::svm

@@ -1,3 +1,0 @@
-module gobsd
-
-go 1.19
