@@ -34,6 +34,10 @@ enum class Hypercall : std::uint64_t {
     CpuStart = 1,
     // stats(buffer): fills a HostStats.
     Stats = 2,
+    // cpuid_supported(buffer, count): `count` CpuidEntry (<= 128) whose leaf and subleaf are set. Fills EAX to
+    // EDX with what a VM's table may have there on this CPU: features that hv cannot virtualize are off, those
+    // that it emulates on.
+    CpuidSupported = 3,
 
     // vm_create() -> VM id.
     VmCreate = 16,

@@ -16,7 +16,15 @@ inline constexpr Events kPriority = 4;    // out-of-band data
 inline constexpr Events kError = 8;
 inline constexpr Events kHangup = 16;     // both directions closed
 inline constexpr Events kReadHangup = 32; // the peer will send no more
-inline constexpr Events kAttribute = 64;  // file attributes, names or size changed (VNODE filter)
+// Of files (VNODE filter): the low ones shifted are FreeBSD's NOTE_* numbers.
+inline constexpr unsigned kVnodeEventShift = 8;
+inline constexpr Events kFileDeleted = 1 << kVnodeEventShift;
+inline constexpr Events kFileWritten = 2 << kVnodeEventShift;
+inline constexpr Events kFileExtended = 4 << kVnodeEventShift;
+inline constexpr Events kFileAttributes = 8 << kVnodeEventShift;
+inline constexpr Events kFileLinks = 16 << kVnodeEventShift;
+inline constexpr Events kFileRenamed = 32 << kVnodeEventShift;
+inline constexpr Events kFileRevoked = 64 << kVnodeEventShift;
 
 class EventSubscriber : public ListNode<> {
   public:

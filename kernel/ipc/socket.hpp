@@ -107,6 +107,8 @@ class Socket : public File {
         return send_message(message);
     }
     Result<> stat(FileStat&) override;
+    Socket* socket() final { return this; }
+    const char* description() const override { return "socket"; }
 
   private:
     Family family_;

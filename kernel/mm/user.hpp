@@ -17,6 +17,12 @@ Result<> copy_out(UserAddr to, const void* from, std::size_t size);
 // NUL-terminated, at most `capacity` bytes with the NUL (NameTooLong). -> length without the NUL.
 Result<std::size_t> copy_in_string(char* to, UserAddr from, std::size_t capacity);
 
+Result<> clear_user(UserAddr to, std::size_t size);
+
+// Atomic access to an aligned word (futexes). exchange: compare-and-swap; `expected` gets what was found.
+Result<std::uint32_t> load_user32(UserAddr from);
+Result<bool> exchange_user32(UserAddr at, std::uint32_t& expected, std::uint32_t desired);
+
 template <typename T>
     requires std::is_trivially_copyable_v<T>
 Result<T> copy_in(UserAddr from) {
@@ -52,7 +58,9 @@ class Uio {
     Uio(std::span<const IoSegment> segments, bool user) : segments_(segments), user_(user) {
         for (const IoSegment& s : segments)
             remaining_ += s.size;
+        consume(0);  // leading empty segments
     }
+    void consume(std::size_t size);
     std::span<const IoSegment> segments_;
     std::size_t offset_ = 0;  // in the first segment
     std::size_t remaining_ = 0;

@@ -23,6 +23,7 @@ class Timer {
 
   private:
     friend class TimerQueue;
+    friend struct TimerAccess;
     Callback callback_;
     void* context_;
     Nanoseconds deadline_ = kForever;

@@ -1,0 +1,390 @@
+// Linux's ways to wait: poll, select, epoll, eventfd, timerfd, signalfd.
+#include <kernel/abi/linux/arguments.hpp>
+#include <kernel/abi/linux/signal_mask.hpp>
+#include <kernel/abi/syscall.hpp>
+#include <kernel/event/eventfd.hpp>
+#include <kernel/event/kqueue.hpp>
+#include <kernel/event/poll.hpp>
+#include <kernel/event/timerfd.hpp>
+#include <kernel/sched/clock.hpp>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace skep::kernel::linux_abi {
+
+namespace {
+
+using Value = Result<std::uint64_t>;
+
+struct PollFd {
+    std::int32_t descriptor;
+    std::int16_t events, result;
+};
+static_assert(sizeof(PollFd) == 8);
+
+struct EpollEvent {
+    std::uint32_t events;
+    std::uint64_t data;
+} __attribute__((packed));
+static_assert(sizeof(EpollEvent) == 12);
+
+struct TimerSpec {
+    Timespec interval, value;
+};
+
+// poll(2), epoll_ctl(2): alike up to 0x2000.
+enum : std::uint32_t {
+    kPollIn = 1, kPollPri = 2, kPollOut = 4, kPollErr = 8, kPollHup = 0x10, kPollNval = 0x20, kPollRdNorm = 0x40,
+    kPollRdBand = 0x80, kPollWrNorm = 0x100, kPollWrBand = 0x200, kPollRdHup = 0x2000,
+    kEpollExclusive = 1u << 28, kEpollWakeUp = 1u << 29, kEpollOneshot = 1u << 30, kEpollEdge = 1u << 31,
+};
+
+Events to_events(std::uint32_t poll) {
+    Events events = 0;
+    if (poll & (kPollIn | kPollRdNorm))
+        events |= kReadable;
+    if (poll & (kPollOut | kPollWrNorm))
+        events |= kWritable;
+    if (poll & (kPollPri | kPollRdBand))
+        events |= kPriority;
+    if (poll & kPollRdHup)
+        events |= kReadHangup;
+    return events;
+}
+
+std::uint32_t to_poll(Events events, std::uint32_t asked) {
+    std::uint32_t poll = 0;
+    if (events & kReadable)
+        poll |= asked & (kPollIn | kPollRdNorm);
+    if (events & kWritable)
+        poll |= asked & (kPollOut | kPollWrNorm);
+    if (events & kPriority)
+        poll |= asked & (kPollPri | kPollRdBand);
+    if (events & kReadHangup)
+        poll |= asked & kPollRdHup;
+    if (events & kError)
+        poll |= kPollErr;
+    if (events & kHangup)
+        poll |= kPollHup;
+    return poll;
+}
+
+Nanoseconds deadline_after(std::int64_t nanoseconds) {
+    if (nanoseconds == 0)
+        return 0;
+    const Nanoseconds now = monotonic_now();
+    return static_cast<Nanoseconds>(nanoseconds) > kForever - 1 - now ? kForever - 1 : now + static_cast<Nanoseconds>(nanoseconds);
+}
+
+Nanoseconds deadline_of_milliseconds(std::int32_t timeout) {
+    return timeout < 0 ? kForever : deadline_after(std::int64_t{timeout} * 1'000'000);
+}
+
+Result<Nanoseconds> deadline_of_timespec(UserAddr from) {
+    if (!from)
+        return kForever;
+    const auto spec = SKEP_TRY(copy_in<Timespec>(from));
+    const std::int64_t time = SKEP_TRY(from_timespec(spec));
+    if (time < 0)
+        return fail(Errno::Inval);
+    return deadline_after(time);
+}
+
+// --- poll ---
+
+Value do_poll(UserAddr address, std::uint64_t count, Nanoseconds deadline) {
+    if (count > current_descriptor_limit())
+        return fail(Errno::Inval);
+    Vector<PollFd> entries;
+    Vector<PollItem> items;
+    SKEP_TRY(entries.resize(count));
+    SKEP_TRY(items.resize(count));
+    if (count)
+        SKEP_TRY(copy_in(entries.data(), address, count * sizeof(PollFd)));
+    std::size_t invalid = 0;
+    for (std::size_t i = 0; i < count; i++) {
+        entries[i].result = 0;
+        if (entries[i].descriptor < 0)
+            continue;
+        auto file = file_argument(static_cast<std::uint32_t>(entries[i].descriptor));
+        if (!file) {
+            entries[i].result = kPollNval;
+            invalid++;
+            continue;
+        }
+        items[i].file = std::move(*file);
+        items[i].interest = to_events(static_cast<std::uint16_t>(entries[i].events));
+    }
+    std::size_t found = SKEP_TRY(poll_files(items.span(), invalid ? 0 : deadline));
+    for (std::size_t i = 0; i < count; i++)
+        if (items[i].file)
+            entries[i].result = static_cast<std::int16_t>(to_poll(items[i].result, static_cast<std::uint16_t>(entries[i].events)));
+    found = static_cast<std::size_t>(std::ranges::count_if(entries, [](const PollFd& e) { return e.result != 0; }));
+    if (count)
+        SKEP_TRY(copy_out(address, entries.data(), count * sizeof(PollFd)));
+    return found;
+}
+
+Value poll(const std::uint64_t* a) {
+    return do_poll(a[0], a[1], deadline_of_milliseconds(static_cast<std::int32_t>(a[2])));
+}
+
+Value ppoll(const std::uint64_t* a) {
+    const Nanoseconds deadline = SKEP_TRY(deadline_of_timespec(a[2]));
+    SKEP_TRY(use_signal_mask(a[3], a[4]));
+    return do_poll(a[0], a[1], deadline);
+}
+
+// --- select ---
+
+constexpr std::size_t kSelectMax = 1 << 16;
+
+// The three sets are bitmaps of 64-bit words.
+Value do_select(std::uint64_t count, const std::array<UserAddr, 3>& sets, Nanoseconds deadline) {
+    if (count > kSelectMax)
+        return fail(Errno::Inval);
+    constexpr std::array<Events, 3> kInterest{kReadable, kWritable, kPriority};
+    constexpr std::array<Events, 3> kCounts{kReadable | kHangup | kError, kWritable | kError, kPriority};
+    const std::size_t words = (count + 63) / 64;
+    std::array<Vector<std::uint64_t>, 3> bits;
+    for (std::size_t s = 0; s < 3; s++) {
+        SKEP_TRY(bits[s].resize(words));
+        if (sets[s] && words)
+            SKEP_TRY(copy_in(bits[s].data(), sets[s], words * 8));
+    }
+    Vector<PollItem> items;
+    Vector<std::uint32_t> numbers;
+    for (std::uint32_t fd = 0; fd < count; fd++) {
+        Events interest = 0;
+        for (std::size_t s = 0; s < 3; s++)
+            if (bits[s][fd / 64] >> fd % 64 & 1)
+                interest |= kInterest[s];
+        if (!interest)
+            continue;
+        PollItem item;
+        item.file = SKEP_TRY(file_argument(fd));
+        item.interest = interest;
+        SKEP_TRY(items.push_back(std::move(item)));
+        SKEP_TRY(numbers.push_back(fd));
+    }
+    SKEP_TRY(poll_files(items.span(), deadline));
+    std::uint64_t found = 0;
+    for (std::size_t s = 0; s < 3; s++) {
+        for (std::size_t i = 0; i < items.size(); i++) {
+            std::uint64_t& word = bits[s][numbers[i] / 64];
+            const std::uint64_t bit = std::uint64_t{1} << numbers[i] % 64;
+            if (!(word & bit))
+                continue;
+            if (items[i].result & kCounts[s])
+                found++;
+            else
+                word &= ~bit;
+        }
+        if (sets[s] && words)
+            SKEP_TRY(copy_out(sets[s], bits[s].data(), words * 8));
+    }
+    return found;
+}
+
+Value select(const std::uint64_t* a) {
+    if (static_cast<std::int32_t>(a[0]) < 0)
+        return fail(Errno::Inval);
+    Nanoseconds deadline = kForever;
+    if (a[4]) {
+        const auto timeout = SKEP_TRY(copy_in<Timeval>(a[4]));
+        if (timeout.seconds < 0 || timeout.microseconds < 0)
+            return fail(Errno::Inval);
+        constexpr std::int64_t kMillion = 1'000'000;
+        deadline = deadline_after(SKEP_TRY(from_timespec({timeout.seconds + timeout.microseconds / kMillion, timeout.microseconds % kMillion * 1000})));
+    }
+    auto result = do_select(static_cast<std::uint32_t>(a[0]), {a[1], a[2], a[3]}, deadline);
+    if (a[4] && result) {  // Linux tells the time that is left
+        const Nanoseconds now = monotonic_now();
+        const Nanoseconds left = deadline > now ? deadline - now : 0;
+        SKEP_TRY(copy_out(a[4], Timeval{static_cast<std::int64_t>(left / 1'000'000'000), static_cast<std::int64_t>(left % 1'000'000'000 / 1000)}));
+    }
+    return result;
+}
+
+Value pselect6(const std::uint64_t* a) {
+    if (static_cast<std::int32_t>(a[0]) < 0)
+        return fail(Errno::Inval);
+    const Nanoseconds deadline = SKEP_TRY(deadline_of_timespec(a[4]));
+    if (a[5]) {
+        struct MaskArgument {
+            std::uint64_t address, size;
+        };
+        const auto mask = SKEP_TRY(copy_in<MaskArgument>(a[5]));
+        SKEP_TRY(use_signal_mask(mask.address, mask.size));
+    }
+    return do_select(static_cast<std::uint32_t>(a[0]), {a[1], a[2], a[3]}, deadline);
+}
+
+// --- epoll ---
+
+Value epoll_create1(const std::uint64_t* a) {
+    if (a[0] & ~std::uint64_t{kOCloseOnExec})
+        return fail(Errno::Inval);
+    Ref<Kqueue> queue = SKEP_TRY(Kqueue::create(KqueueView::Epoll));
+    return add_descriptor(std::move(queue), a[0] & kOCloseOnExec);
+}
+
+Value epoll_create(const std::uint64_t* a) {
+    if (static_cast<std::int32_t>(a[0]) <= 0)
+        return fail(Errno::Inval);
+    const std::uint64_t flags = 0;
+    return epoll_create1(&flags);
+}
+
+Result<Kqueue*> epoll_of(File& file) {
+    Kqueue* queue = file.kqueue();
+    if (!queue || queue->view() != KqueueView::Epoll)
+        return fail(Errno::Inval);
+    return queue;
+}
+
+Value epoll_ctl(const std::uint64_t* a) {
+    constexpr std::uint64_t kAdd = 1, kDelete = 2, kModify = 3;
+    const auto descriptor = static_cast<std::uint32_t>(a[2]);
+    Ref<File> epoll_file = SKEP_TRY(file_argument(a[0])), file = SKEP_TRY(file_argument(descriptor));
+    Kqueue& queue = *SKEP_TRY(epoll_of(*epoll_file));
+    if (file->kind() == FileKind::Vnode)
+        return fail(Errno::Perm);  // regular files and directories are always ready
+    if (a[1] == kDelete) {
+        SKEP_TRY(queue.epoll_remove(descriptor, file));
+        return 0;
+    }
+    const auto event = SKEP_TRY(copy_in<EpollEvent>(a[3]));
+    std::uint16_t flags = 0;
+    if (event.events & kEpollEdge)
+        flags |= kEventClear;
+    if (event.events & kEpollOneshot)
+        flags |= kEventDispatch;
+    const Events interest = to_events(event.events);
+    if (a[1] == kAdd)
+        SKEP_TRY(queue.epoll_add(descriptor, file, interest, flags, event.data));
+    else if (a[1] == kModify)
+        SKEP_TRY(queue.epoll_modify(descriptor, file, interest, flags, event.data));
+    else
+        return fail(Errno::Inval);
+    return 0;
+}
+
+Value do_epoll_wait(std::uint64_t descriptor, UserAddr to, std::uint64_t capacity, Nanoseconds deadline) {
+    constexpr std::int32_t kCapacityMax = std::numeric_limits<std::int32_t>::max() / sizeof(EpollEvent);
+    constexpr std::size_t kBatch = 64;
+    if (static_cast<std::int32_t>(capacity) <= 0 || static_cast<std::int32_t>(capacity) > kCapacityMax)
+        return fail(Errno::Inval);
+    Ref<File> file = SKEP_TRY(file_argument(descriptor));
+    Kqueue& queue = *SKEP_TRY(epoll_of(*file));
+    Vector<Kevent> events;
+    SKEP_TRY(events.resize(std::min<std::size_t>(static_cast<std::uint32_t>(capacity), kBatch)));
+    const std::size_t found = SKEP_TRY(queue.wait(events.span(), deadline));
+    // All that a program may have asked for: what it did not ask for is not in the result either.
+    constexpr std::uint32_t kShown = kPollIn | kPollOut | kPollPri | kPollRdHup;
+    for (std::size_t i = 0; i < found; i++)
+        SKEP_TRY(copy_out(to + i * sizeof(EpollEvent), EpollEvent{to_poll(events[i].fflags, kShown), events[i].udata}));
+    return found;
+}
+
+Value epoll_wait(const std::uint64_t* a) {
+    return do_epoll_wait(a[0], a[1], a[2], deadline_of_milliseconds(static_cast<std::int32_t>(a[3])));
+}
+Value epoll_pwait(const std::uint64_t* a) {
+    SKEP_TRY(use_signal_mask(a[4], a[5]));
+    return epoll_wait(a);
+}
+Value epoll_pwait2(const std::uint64_t* a) {
+    const Nanoseconds deadline = SKEP_TRY(deadline_of_timespec(a[3]));
+    SKEP_TRY(use_signal_mask(a[4], a[5]));
+    return do_epoll_wait(a[0], a[1], a[2], deadline);
+}
+
+// --- eventfd, timerfd ---
+
+Value eventfd2(const std::uint64_t* a) {
+    constexpr std::uint64_t kSemaphore = 1;
+    if (a[1] & ~std::uint64_t{kSemaphore | kOCloseOnExec | kONonblock})
+        return fail(Errno::Inval);
+    Ref<EventFd> file = SKEP_TRY(make_ref<EventFd>(static_cast<std::uint32_t>(a[0]), a[1] & kSemaphore, a[1] & kONonblock ? kOpenNonblock : 0));
+    return add_descriptor(std::move(file), a[1] & kOCloseOnExec);
+}
+Value eventfd(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {a[0], 0};
+    return eventfd2(arguments);
+}
+
+Value timerfd_create(const std::uint64_t* a) {
+    constexpr std::uint64_t kRealtime = 0, kMonotonic = 1, kBoottime = 7, kRealtimeAlarm = 8, kBoottimeAlarm = 9;
+    if (a[1] & ~std::uint64_t{kOCloseOnExec | kONonblock})
+        return fail(Errno::Inval);
+    if (a[0] != kRealtime && a[0] != kMonotonic && a[0] != kBoottime && a[0] != kRealtimeAlarm && a[0] != kBoottimeAlarm)
+        return fail(Errno::Inval);
+    const bool realtime = a[0] == kRealtime || a[0] == kRealtimeAlarm;
+    Ref<TimerFd> file = SKEP_TRY(make_ref<TimerFd>(realtime, a[1] & kONonblock ? kOpenNonblock : 0));
+    return add_descriptor(std::move(file), a[1] & kOCloseOnExec);
+}
+
+Result<Ref<File>> timerfd_argument(std::uint64_t descriptor, TimerFd** timer) {
+    Ref<File> file = SKEP_TRY(file_argument(descriptor));
+    *timer = file->timerfd();
+    if (!*timer)
+        return fail(Errno::Inval);
+    return file;
+}
+
+Result<> put_setting(UserAddr to, const TimerFd::Setting& setting) {
+    return copy_out(to, TimerSpec{to_timespec(setting.period), to_timespec(setting.first)});
+}
+
+Value timerfd_settime(const std::uint64_t* a) {
+    constexpr std::uint64_t kAbsolute = 1, kCancelOnSet = 2;
+    if (a[1] & ~(kAbsolute | kCancelOnSet))
+        return fail(Errno::Inval);
+    TimerFd* timer;
+    Ref<File> file = SKEP_TRY(timerfd_argument(a[0], &timer));
+    const auto spec = SKEP_TRY(copy_in<TimerSpec>(a[2]));
+    TimerFd::Setting wanted, old;
+    wanted.first = SKEP_TRY(from_timespec(spec.value));
+    wanted.period = SKEP_TRY(from_timespec(spec.interval));
+    if (wanted.first < 0 || wanted.period < 0)
+        return fail(Errno::Inval);
+    timer->set(wanted, a[1] & kAbsolute, &old);
+    if (a[3])
+        SKEP_TRY(put_setting(a[3], old));
+    return 0;
+}
+
+Value timerfd_gettime(const std::uint64_t* a) {
+    TimerFd* timer;
+    Ref<File> file = SKEP_TRY(timerfd_argument(a[0], &timer));
+    SKEP_TRY(put_setting(a[1], timer->get()));
+    return 0;
+}
+
+constexpr Syscall kTable[] = {
+    {7, "poll", 3, poll},
+    {23, "select", 5, select},
+    {213, "epoll_create", 1, epoll_create},
+    {232, "epoll_wait", 4, epoll_wait},
+    {233, "epoll_ctl", 4, epoll_ctl, SyscallStatus::Partial, "EPOLLEXCLUSIVE and EPOLLWAKEUP have no effect"},
+    {270, "pselect6", 6, pselect6, SyscallStatus::Partial, "does not tell the time left"},
+    {271, "ppoll", 5, ppoll, SyscallStatus::Partial, "does not tell the time left"},
+    {281, "epoll_pwait", 6, epoll_pwait},
+    {283, "timerfd_create", 2, timerfd_create},
+    {284, "eventfd", 1, eventfd},
+    {286, "timerfd_settime", 4, timerfd_settime, SyscallStatus::Partial, "TFD_TIMER_CANCEL_ON_SET never cancels"},
+    {287, "timerfd_gettime", 2, timerfd_gettime},
+    {290, "eventfd2", 2, eventfd2},
+    {291, "epoll_create1", 1, epoll_create1},
+    {441, "epoll_pwait2", 6, epoll_pwait2},
+};
+
+}  // namespace
+
+extern const std::span<const Syscall> event_calls;
+const std::span<const Syscall> event_calls = kTable;
+
+}  // namespace skep::kernel::linux_abi

@@ -1,0 +1,722 @@
+// Linux calls on names, and on what stat tells.
+#include <kernel/abi/linux/arguments.hpp>
+#include <kernel/abi/syscall.hpp>
+#include <kernel/dev/tty/tty.hpp>
+#include <kernel/sched/clock.hpp>
+#include <kernel/vfs/device.hpp>
+#include <kernel/vfs/file_system.hpp>
+#include <kernel/vfs/procfs/procfs.hpp>
+#include <kernel/vfs/tmpfs/tmpfs.hpp>
+
+#include <algorithm>
+
+namespace skep::kernel::linux_abi {
+
+namespace {
+
+using Value = Result<std::uint64_t>;
+
+constexpr std::uint64_t kCwd = static_cast<std::uint64_t>(kAtFdCwd);
+
+// --- open ---
+
+Value open_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags, std::uint32_t mode, WalkHow walk) {
+    const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
+    walk.follow = !(flags & kONoFollow);
+    OpenHow how{.flags = file_flags(flags),
+                .create = (flags & kOCreate) && !(flags & kOPath),
+                .exclusive = static_cast<bool>(flags & kOExclusive),
+                .truncate = (flags & kOTruncate) && !(flags & kOPath),
+                .directory = static_cast<bool>(flags & kODirectory),
+                .no_controlling_tty = static_cast<bool>(flags & kONoControllingTty),
+                .permissions = mode & kModePermissions,
+                .walk = walk};
+    if (how.create && how.directory)
+        return fail(Errno::Inval);
+    Ref<File> file;
+    if (flags & kOTmpfile) {
+        if (!(flags & kODirectory) || !(how.flags & kOpenWrite))
+            return fail(Errno::Inval);
+        file = SKEP_TRY(open_unnamed(actor(), place, how));
+    } else {
+        file = SKEP_TRY(restartable(open_file(actor(), place, how)));
+    }
+    if (Tty* tty = file->tty(); tty && !how.no_controlling_tty)
+        tty->opened_by_session_leader();
+    return add_descriptor(std::move(file), flags & kOCloseOnExec);
+}
+
+Value openat(const std::uint64_t* a) {
+    return open_at(a[0], a[1], static_cast<std::uint32_t>(a[2]), static_cast<std::uint32_t>(a[3]), {});
+}
+Value open(const std::uint64_t* a) {
+    return open_at(kCwd, a[0], static_cast<std::uint32_t>(a[1]), static_cast<std::uint32_t>(a[2]), {});
+}
+Value creat(const std::uint64_t* a) {
+    return open_at(kCwd, a[0], kOCreate | kOTruncate | 1, static_cast<std::uint32_t>(a[1]), {});
+}
+
+Value openat2(const std::uint64_t* a) {
+    enum : std::uint64_t { kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16 };
+    if (a[3] < sizeof(OpenHow2))
+        return fail(Errno::Inval);
+    if (a[3] > sizeof(OpenHow2))
+        return fail(Errno::TooBig);
+    const OpenHow2 how = SKEP_TRY(copy_in<OpenHow2>(a[2]));
+    if ((how.resolve & ~std::uint64_t{31}) || how.flags >> 32 || (how.mode & ~std::uint64_t{kModePermissions}))
+        return fail(Errno::Inval);
+    return open_at(a[0], a[1], static_cast<std::uint32_t>(how.flags), static_cast<std::uint32_t>(how.mode),
+                   {.no_symlinks = static_cast<bool>(how.resolve & kNoSymlinks),
+                    .no_magic_links = static_cast<bool>(how.resolve & (kNoMagicLinks | kNoSymlinks)),
+                    .no_mounts = static_cast<bool>(how.resolve & kNoXdev),
+                    .beneath = static_cast<bool>(how.resolve & kBeneath),
+                    .in_root = static_cast<bool>(how.resolve & kInRoot)});
+}
+
+// --- stat ---
+
+Result<> put_stat(UserAddr to, const FileStat& from) {
+    Stat stat{};
+    stat.device = encode_device(from.device);
+    stat.inode = from.inode;
+    stat.links = from.links;
+    stat.mode = from.mode;
+    stat.user = from.user;
+    stat.group = from.group;
+    stat.device_number = encode_device(from.device_number);
+    stat.size = static_cast<std::int64_t>(from.size);
+    stat.block_size = from.block_size;
+    stat.blocks = static_cast<std::int64_t>(from.blocks);
+    stat.accessed = to_timespec(from.accessed);
+    stat.modified = to_timespec(from.modified);
+    stat.changed = to_timespec(from.changed);
+    return copy_out(to, stat);
+}
+
+StatxTime to_statx(FileTime time) {
+    const Timespec spec = to_timespec(time);
+    return {spec.seconds, static_cast<std::uint32_t>(spec.nanoseconds), 0};
+}
+
+Result<> put_statx(UserAddr to, const FileStat& from) {
+    Statx stat{};
+    stat.mask = kStatxBasic | kStatxCreated;
+    stat.block_size = from.block_size;
+    stat.links = from.links;
+    stat.user = from.user;
+    stat.group = from.group;
+    stat.mode = static_cast<std::uint16_t>(from.mode);
+    stat.inode = from.inode;
+    stat.size = from.size;
+    stat.blocks = from.blocks;
+    stat.accessed = to_statx(from.accessed);
+    stat.created = to_statx(from.created);
+    stat.changed = to_statx(from.changed);
+    stat.modified = to_statx(from.modified);
+    stat.node_major = device_major(from.device_number);
+    stat.node_minor = device_minor(from.device_number);
+    stat.device_major = device_major(from.device);
+    stat.device_minor = device_minor(from.device);
+    return copy_out(to, stat);
+}
+
+// (descriptor, path, flags) of the *at calls that take AT_EMPTY_PATH.
+Result<FileStat> stat_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags) {
+    if (flags & ~(kAtSymlinkNofollow | kAtNoAutomount | kAtEmptyPath | kAtStatxSync))
+        return fail(Errno::Inval);
+    FileStat stat;
+    const bool null_path = (flags & kAtEmptyPath) && path == 0;
+    PathArgument text;
+    if (!null_path)
+        text = SKEP_TRY(PathArgument::copy(path));
+    if ((flags & kAtEmptyPath) && text.view().empty()) {
+        if (static_cast<int>(descriptor) == kAtFdCwd)
+            SKEP_TRY(current_fs().working_directory()->stat(stat));
+        else
+            SKEP_TRY(SKEP_TRY(file_argument(descriptor))->stat(stat));
+        return stat;
+    }
+    const Ref<Vnode> start = SKEP_TRY(start_argument(descriptor, text.view()));
+    Ref<Vnode> vnode = SKEP_TRY(find_vnode(actor(), {start, text.view()}, !(flags & kAtSymlinkNofollow)));
+    SKEP_TRY(vnode->stat(stat));
+    return stat;
+}
+
+Value stat(const std::uint64_t* a) {
+    SKEP_TRY(put_stat(a[1], SKEP_TRY(stat_at(kCwd, a[0], 0))));
+    return 0;
+}
+Value lstat(const std::uint64_t* a) {
+    SKEP_TRY(put_stat(a[1], SKEP_TRY(stat_at(kCwd, a[0], kAtSymlinkNofollow))));
+    return 0;
+}
+Value fstat(const std::uint64_t* a) {
+    FileStat stat;
+    SKEP_TRY(SKEP_TRY(file_argument(a[0]))->stat(stat));
+    SKEP_TRY(put_stat(a[1], stat));
+    return 0;
+}
+Value newfstatat(const std::uint64_t* a) {
+    SKEP_TRY(put_stat(a[2], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[3])))));
+    return 0;
+}
+Value statx(const std::uint64_t* a) {
+    SKEP_TRY(put_statx(a[4], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[2])))));
+    return 0;
+}
+
+Result<> put_statfs(UserAddr to, FileSystem& file_system) {
+    FileSystemStat from;
+    SKEP_TRY(file_system.stat(from));
+    StatFs stat{};
+    // statfs(2): magic numbers
+    const std::string_view type(from.type);
+    stat.type = type == "proc" ? 0x9fa0 : type == "ext4" ? 0xef53 : type == "sysfs" ? 0x62656572 : 0x01021994;
+    stat.block_size = stat.fragment_size = from.block_size;
+    stat.blocks = from.blocks;
+    stat.free_blocks = stat.available_blocks = from.free_blocks;
+    stat.files = from.files;
+    stat.free_files = from.free_files;
+    stat.id[0] = static_cast<std::int32_t>(from.id);
+    stat.name_max = from.name_max;
+    return copy_out(to, stat);
+}
+
+Value statfs(const std::uint64_t* a) {
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    Ref<Vnode> vnode = SKEP_TRY(find_vnode(actor(), place, true));
+    SKEP_TRY(put_statfs(a[1], vnode->file_system()));
+    return 0;
+}
+Value fstatfs(const std::uint64_t* a) {
+    Ref<File> file = SKEP_TRY(file_argument(a[0]));
+    if (!file->vnode())
+        return fail(Errno::NoSys);
+    SKEP_TRY(put_statfs(a[1], file->vnode()->file_system()));
+    return 0;
+}
+
+Value access_at(std::uint64_t descriptor, UserAddr path, std::uint64_t mode, std::uint32_t flags) {
+    if ((mode & ~7ull) || (flags & ~(kAtEffectiveAccess | kAtSymlinkNofollow | kAtEmptyPath)))
+        return fail(Errno::Inval);
+    const auto wanted = static_cast<std::uint32_t>(mode);
+    PathArgument text = SKEP_TRY(PathArgument::copy(path));
+    if ((flags & kAtEmptyPath) && text.view().empty()) {
+        FileStat stat;
+        SKEP_TRY(SKEP_TRY(file_argument(descriptor))->stat(stat));
+        SKEP_TRY(check_access(stat, current_caller(), wanted));
+        return 0;
+    }
+    const Ref<Vnode> start = SKEP_TRY(start_argument(descriptor, text.view()));
+    SKEP_TRY(check_path_access(actor(), {start, text.view()}, wanted, !(flags & kAtSymlinkNofollow)));
+    return 0;
+}
+Value access(const std::uint64_t* a) {
+    return access_at(kCwd, a[0], a[1], 0);
+}
+Value faccessat(const std::uint64_t* a) {
+    return access_at(a[0], a[1], a[2], 0);
+}
+Value faccessat2(const std::uint64_t* a) {
+    return access_at(a[0], a[1], a[2], static_cast<std::uint32_t>(a[3]));
+}
+
+Value readlink_at(std::uint64_t descriptor, UserAddr path, UserAddr buffer, std::uint64_t size) {
+    if (static_cast<std::int64_t>(size) <= 0)
+        return fail(Errno::Inval);
+    const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
+    Ref<Vnode> vnode;
+    if (place.path.view().empty() && static_cast<int>(descriptor) != kAtFdCwd)
+        vnode = SKEP_TRY(file_argument(descriptor))->vnode();
+    else
+        vnode = SKEP_TRY(find_vnode(actor(), place, false));
+    if (!vnode || vnode->type() != VnodeType::Symlink)
+        return fail(Errno::Inval);
+    Vector<char> target;
+    SKEP_TRY(target.resize(kPathMax));
+    const std::size_t length = std::min<std::size_t>(SKEP_TRY(vnode->read_link(target.span())), size);
+    SKEP_TRY(copy_out(buffer, target.data(), length));
+    return length;
+}
+Value readlink(const std::uint64_t* a) {
+    return readlink_at(kCwd, a[0], a[1], a[2]);
+}
+Value readlinkat(const std::uint64_t* a) {
+    return readlink_at(a[0], a[1], a[2], a[3]);
+}
+
+// --- directories ---
+
+class EntryBuffer final : public DirectorySink {
+  public:
+    explicit EntryBuffer(std::span<std::byte> room) : room_(room) {}
+    bool add(const DirectoryEntry& entry) override {
+        const std::size_t size = (sizeof(DirectoryEntryHeader) + entry.name.size() + 1 + 7) & ~std::size_t{7};
+        if (size > room_.size() - used_) {
+            too_small_ = used_ == 0;
+            return false;
+        }
+        const DirectoryEntryHeader header{.inode = entry.inode,
+                                          .next = static_cast<std::int64_t>(entry.next),
+                                          .size = static_cast<std::uint16_t>(size),
+                                          .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12)};  // DT_*
+        std::byte* to = room_.data() + used_;
+        std::memset(to, 0, size);
+        std::memcpy(to, &header, sizeof header);
+        std::memcpy(to + sizeof header, entry.name.data(), entry.name.size());
+        used_ += size;
+        return true;
+    }
+    std::size_t used() const { return used_; }
+    bool too_small() const { return too_small_; }
+
+  private:
+    std::span<std::byte> room_;
+    std::size_t used_ = 0;
+    bool too_small_ = false;
+};
+
+Value getdents64(const std::uint64_t* a) {
+    constexpr std::size_t kChunk = 32 * 1024;
+    Ref<File> file = SKEP_TRY(file_argument(a[0]));
+    Vector<std::byte> buffer;
+    SKEP_TRY(buffer.resize(std::min<std::size_t>(a[2], kChunk)));
+    EntryBuffer entries(buffer.span());
+    SKEP_TRY(file->read_directory(entries));
+    if (entries.too_small())
+        return fail(Errno::Inval);
+    SKEP_TRY(copy_out(a[1], buffer.data(), entries.used()));
+    return entries.used();
+}
+
+Value mkdirat(const std::uint64_t* a) {
+    SKEP_TRY(make_directory(actor(), SKEP_TRY(place_argument(a[0], a[1])), static_cast<std::uint32_t>(a[2]) & kModePermissions));
+    return 0;
+}
+Value mkdir(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], a[1]};
+    return mkdirat(arguments);
+}
+
+Value unlinkat(const std::uint64_t* a) {
+    if (a[2] & ~std::uint64_t{kAtRemoveDir})
+        return fail(Errno::Inval);
+    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
+    SKEP_TRY(a[2] ? remove_directory(actor(), place) : remove_name(actor(), place));
+    return 0;
+}
+Value unlink(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], 0};
+    return unlinkat(arguments);
+}
+Value rmdir(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], kAtRemoveDir};
+    return unlinkat(arguments);
+}
+
+Value renameat2(const std::uint64_t* a) {
+    constexpr std::uint64_t kNoReplace = 1, kExchange = 2;
+    if (a[4] & ~(kNoReplace | kExchange) || a[4] == (kNoReplace | kExchange))
+        return fail(Errno::Inval);
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
+    const RenameHow how = a[4] & kNoReplace ? RenameHow::NoReplace : a[4] & kExchange ? RenameHow::Exchange : RenameHow::Replace;
+    SKEP_TRY(rename_path(actor(), from, to, how));
+    return 0;
+}
+Value renameat(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {a[0], a[1], a[2], a[3], 0};
+    return renameat2(arguments);
+}
+Value rename(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], kCwd, a[1], 0};
+    return renameat2(arguments);
+}
+
+Value linkat(const std::uint64_t* a) {
+    if (a[4] & ~std::uint64_t{kAtSymlinkFollow | kAtEmptyPath})
+        return fail(Errno::Inval);
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
+    if ((a[4] & kAtEmptyPath) && from.path.view().empty()) {
+        Ref<File> file = SKEP_TRY(file_argument(a[0]));
+        if (!file->vnode())
+            return fail(Errno::XDev);
+        SKEP_TRY(link_vnode(actor(), *file->vnode(), to));
+        return 0;
+    }
+    SKEP_TRY(make_link(actor(), from, a[4] & kAtSymlinkFollow, to));
+    return 0;
+}
+Value link(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], kCwd, a[1], 0};
+    return linkat(arguments);
+}
+
+Value symlinkat(const std::uint64_t* a) {
+    const PathArgument target = SKEP_TRY(PathArgument::copy(a[0]));
+    SKEP_TRY(make_symlink(actor(), target.view(), SKEP_TRY(place_argument(a[1], a[2]))));
+    return 0;
+}
+Value symlink(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {a[0], kCwd, a[1]};
+    return symlinkat(arguments);
+}
+
+Value mknodat(const std::uint64_t* a) {
+    const auto mode = static_cast<std::uint32_t>(a[2]);
+    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
+    for (VnodeType type : {VnodeType::Regular, VnodeType::CharDevice, VnodeType::BlockDevice, VnodeType::Fifo, VnodeType::Socket})
+        if (mode_of(type) == (mode & kModeTypeMask) || (!(mode & kModeTypeMask) && type == VnodeType::Regular)) {
+            const bool device = type == VnodeType::CharDevice || type == VnodeType::BlockDevice;
+            SKEP_TRY(make_node(actor(), place, type, mode & kModePermissions, device ? decode_device(a[3]) : 0));
+            return 0;
+        }
+    return fail(Errno::Inval);
+}
+Value mknod(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2]};
+    return mknodat(arguments);
+}
+
+// --- attributes ---
+
+Result<Ref<Vnode>> vnode_of(std::uint64_t descriptor) {
+    Ref<File> file = SKEP_TRY(file_argument(descriptor));
+    if (!file->vnode())
+        return fail(Errno::Inval);
+    return file->vnode();
+}
+
+Value fchmod(const std::uint64_t* a) {
+    SKEP_TRY(change_mode(actor(), *SKEP_TRY(vnode_of(a[0])), static_cast<std::uint32_t>(a[1])));
+    return 0;
+}
+Value fchmodat(const std::uint64_t* a) {
+    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
+    SKEP_TRY(change_mode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)), static_cast<std::uint32_t>(a[2])));
+    return 0;
+}
+Value chmod(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], a[1]};
+    return fchmodat(arguments);
+}
+
+std::optional<std::uint32_t> id_argument(std::uint64_t id) {
+    const auto value = static_cast<std::uint32_t>(id);
+    return value == ~0u ? std::nullopt : std::optional(value);
+}
+
+Value fchown(const std::uint64_t* a) {
+    SKEP_TRY(change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), id_argument(a[1]), id_argument(a[2])));
+    return 0;
+}
+Value fchownat(const std::uint64_t* a) {
+    if (a[4] & ~std::uint64_t{kAtSymlinkNofollow | kAtEmptyPath})
+        return fail(Errno::Inval);
+    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
+    if ((a[4] & kAtEmptyPath) && place.path.view().empty()) {
+        const std::uint64_t arguments[] = {a[0], a[2], a[3]};
+        return fchown(arguments);
+    }
+    SKEP_TRY(change_owner(actor(), *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))), id_argument(a[2]), id_argument(a[3])));
+    return 0;
+}
+Value chown(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2], 0};
+    return fchownat(arguments);
+}
+Value lchown(const std::uint64_t* a) {
+    const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2], kAtSymlinkNofollow};
+    return fchownat(arguments);
+}
+
+struct Times {
+    std::optional<FileTime> accessed, modified;
+    bool now = false;
+};
+
+Result<Times> times_argument(UserAddr from) {
+    constexpr std::int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;
+    const FileTime current = realtime_now();
+    if (!from)
+        return Times{current, current, true};
+    struct Pair {
+        Timespec accessed, modified;
+    };
+    const auto pair = SKEP_TRY(copy_in<Pair>(from));
+    Times times;
+    auto convert = [&](const Timespec& spec) -> Result<std::optional<FileTime>> {
+        if (spec.nanoseconds == kNow)
+            return current;
+        if (spec.nanoseconds == kOmit)
+            return std::optional<FileTime>();
+        return SKEP_TRY(from_timespec(spec));
+    };
+    times.accessed = SKEP_TRY(convert(pair.accessed));
+    times.modified = SKEP_TRY(convert(pair.modified));
+    times.now = pair.accessed.nanoseconds == kNow && pair.modified.nanoseconds == kNow;
+    return times;
+}
+
+Value set_times(std::uint64_t descriptor, UserAddr path, const Times& times, std::uint32_t flags) {
+    if (flags & ~(kAtSymlinkNofollow | kAtEmptyPath))
+        return fail(Errno::Inval);
+    Ref<Vnode> vnode;
+    if (path == 0) {
+        vnode = SKEP_TRY(vnode_of(descriptor));
+    } else {
+        const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
+        if ((flags & kAtEmptyPath) && place.path.view().empty())
+            vnode = SKEP_TRY(vnode_of(descriptor));
+        else
+            vnode = SKEP_TRY(find_vnode(actor(), place, !(flags & kAtSymlinkNofollow)));
+    }
+    if (!times.accessed && !times.modified)
+        return 0;
+    SKEP_TRY(change_times(actor(), *vnode, times.accessed, times.modified, times.now));
+    return 0;
+}
+
+Value utimensat(const std::uint64_t* a) {
+    return set_times(a[0], a[1], SKEP_TRY(times_argument(a[2])), static_cast<std::uint32_t>(a[3]));
+}
+
+Value utimes_at(std::uint64_t descriptor, UserAddr path, UserAddr from) {
+    if (!from)
+        return set_times(descriptor, path, SKEP_TRY(times_argument(0)), 0);
+    struct Pair {
+        Timeval accessed, modified;
+    };
+    const auto pair = SKEP_TRY(copy_in<Pair>(from));
+    Times times;
+    times.accessed = SKEP_TRY(from_timespec({pair.accessed.seconds, pair.accessed.microseconds * 1000}));
+    times.modified = SKEP_TRY(from_timespec({pair.modified.seconds, pair.modified.microseconds * 1000}));
+    return set_times(descriptor, path, times, 0);
+}
+Value futimesat(const std::uint64_t* a) {
+    return utimes_at(a[0], a[1], a[2]);
+}
+Value utimes(const std::uint64_t* a) {
+    return utimes_at(kCwd, a[0], a[1]);
+}
+
+Value utime(const std::uint64_t* a) {
+    if (!a[1])
+        return set_times(kCwd, a[0], SKEP_TRY(times_argument(0)), 0);
+    struct Pair {
+        std::int64_t accessed, modified;
+    };
+    const auto pair = SKEP_TRY(copy_in<Pair>(a[1]));
+    Times times;
+    times.accessed = SKEP_TRY(from_timespec({pair.accessed, 0}));
+    times.modified = SKEP_TRY(from_timespec({pair.modified, 0}));
+    return set_times(kCwd, a[0], times, 0);
+}
+
+Value truncate(const std::uint64_t* a) {
+    if (static_cast<std::int64_t>(a[1]) < 0)
+        return fail(Errno::Inval);
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    SKEP_TRY(truncate_vnode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)), a[1]));
+    return 0;
+}
+
+// Files have no extended attributes.
+Value no_attributes(const std::uint64_t*) {
+    return fail(Errno::OpNotSupp);
+}
+
+// --- the process's place ---
+
+Value umask(const std::uint64_t* a) {
+    return current_fs().set_umask(static_cast<std::uint32_t>(a[0]));
+}
+
+Value chdir(const std::uint64_t* a) {
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    SKEP_TRY(change_directory(actor(), SKEP_TRY(find_vnode(actor(), place, true))));
+    return 0;
+}
+Value fchdir(const std::uint64_t* a) {
+    Ref<File> file = SKEP_TRY(file_argument(a[0]));
+    if (!file->vnode())
+        return fail(Errno::NotDir);
+    SKEP_TRY(change_directory(actor(), file->vnode()));
+    return 0;
+}
+Value chroot(const std::uint64_t* a) {
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    Ref<Vnode> root = SKEP_TRY(find_vnode(actor(), place, true));
+    if (!root->is_directory())
+        return fail(Errno::NotDir);
+    if (!current_caller().superuser())
+        return fail(Errno::Perm);
+    current_fs().set_root(std::move(root));
+    return 0;
+}
+
+Value getcwd(const std::uint64_t* a) {
+    const Text path = SKEP_TRY(path_of_directory(current_fs(), current_fs().working_directory()));
+    if (path.view().size() + 1 > a[1])
+        return fail(Errno::Range);
+    SKEP_TRY(copy_out(a[0], path.view().data(), path.view().size()));
+    SKEP_TRY(copy_out(a[0] + path.view().size(), '\0'));
+    return path.view().size() + 1;
+}
+
+// --- mounts ---
+
+Result<Ref<FileSystem>> make_file_system(std::string_view type) {
+    if (type == "tmpfs" || type == "ramfs")
+        return Ref<FileSystem>(SKEP_TRY(Tmpfs::create("tmpfs", 01777)));
+    if (type == "proc")
+        return create_procfs();
+    return fail(Errno::NoDev);
+}
+
+Value mount(const std::uint64_t* a) {
+    enum : std::uint64_t { kRemount = 32, kBind = 4096, kMove = 8192, kUnbindable = 1 << 17, kPrivate = 1 << 18, kSlave = 1 << 19, kShared = 1 << 20 };
+    if (!current_caller().superuser())
+        return fail(Errno::Perm);
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[1]));
+    Ref<Vnode> on = SKEP_TRY(find_vnode(actor(), place, true));
+    if (a[3] & (kUnbindable | kPrivate | kSlave | kShared | kRemount))
+        return 0;  // nothing propagates here, and no option can be changed
+    if (a[3] & (kBind | kMove))
+        return fail(Errno::Inval);
+    if (!on->is_directory())
+        return fail(Errno::NotDir);
+    const PathArgument type = SKEP_TRY(PathArgument::copy(a[2]));
+    PathArgument source;
+    if (a[0])
+        source = SKEP_TRY(PathArgument::copy(a[0]));
+    if (type.view() == "devtmpfs" && on->file_system().type() == std::string_view("devtmpfs"))
+        return fail(Errno::Busy);  // mounted at boot
+    SKEP_TRY(mounts().mount(SKEP_TRY(make_file_system(type.view())), on, source.view().empty() ? type.view() : source.view()));
+    return 0;
+}
+
+Value umount2(const std::uint64_t* a) {
+    if (!current_caller().superuser())
+        return fail(Errno::Perm);
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    Ref<Vnode> root = SKEP_TRY(find_vnode(actor(), place, true));
+    if (root != root->file_system().root())
+        return fail(Errno::Inval);
+    SKEP_TRY(mounts().unmount(*root));
+    return 0;
+}
+
+Value sync(const std::uint64_t*) {
+    (void)mounts().sync_all();
+    return 0;
+}
+Value syncfs(const std::uint64_t* a) {
+    Ref<File> file = SKEP_TRY(file_argument(a[0]));
+    if (file->vnode())
+        SKEP_TRY(file->vnode()->file_system().sync());
+    return 0;
+}
+
+// --- memfd ---
+
+Result<Ref<Tmpfs>> unnamed_files() {
+    static Mutex lock{"memfd"};
+    static Ref<Tmpfs>* made = nullptr;
+    MutexGuard guard(lock);
+    if (!made) {
+        Ref<Tmpfs> fresh = SKEP_TRY(Tmpfs::create("tmpfs"));
+        made = new (std::nothrow) Ref<Tmpfs>(fresh);
+        if (!made)
+            return fail(Errno::NoMem);
+    }
+    return *made;
+}
+
+Value memfd_create(const std::uint64_t* a) {
+    constexpr std::uint64_t kCloseOnExec = 1, kAllowSealing = 2, kNoExecuteSeal = 8, kExecute = 16;
+    if (a[1] & ~(kCloseOnExec | kAllowSealing | kNoExecuteSeal | kExecute))
+        return fail(Errno::Inval);
+    constexpr std::size_t kMemfdNameMax = 249;
+    const PathArgument name = SKEP_TRY(PathArgument::copy(a[0]));
+    if (name.view().size() > kMemfdNameMax)
+        return fail(Errno::Inval);
+    const Caller caller = current_caller();
+    Ref<Tmpfs> tmpfs = SKEP_TRY(unnamed_files());
+    Ref<Vnode> vnode = SKEP_TRY(tmpfs->create_unnamed({.permissions = 0777, .user = caller.user, .group = caller.group}));
+    Ref<File> file = SKEP_TRY(vnode->open(kOpenRead | kOpenWrite));
+    const Text shown = SKEP_TRY(Text::join("memfd:", name.view(), " (deleted)"));
+    SKEP_TRY(file->set_opened_as({}, shown.view()));
+    return add_descriptor(std::move(file), a[1] & kCloseOnExec);
+}
+
+constexpr Syscall kTable[] = {
+    {2, "open", 3, open},
+    {4, "stat", 2, stat},
+    {5, "fstat", 2, fstat},
+    {6, "lstat", 2, lstat},
+    {21, "access", 2, access, SyscallStatus::Partial, "judges by the effective user"},
+    {76, "truncate", 2, truncate},
+    {79, "getcwd", 2, getcwd},
+    {80, "chdir", 1, chdir},
+    {81, "fchdir", 1, fchdir},
+    {82, "rename", 2, rename},
+    {83, "mkdir", 2, mkdir},
+    {84, "rmdir", 1, rmdir},
+    {85, "creat", 2, creat},
+    {86, "link", 2, link},
+    {87, "unlink", 1, unlink},
+    {88, "symlink", 2, symlink},
+    {89, "readlink", 3, readlink},
+    {90, "chmod", 2, chmod},
+    {91, "fchmod", 2, fchmod},
+    {92, "chown", 3, chown},
+    {93, "fchown", 3, fchown},
+    {94, "lchown", 3, lchown},
+    {95, "umask", 1, umask},
+    {132, "utime", 2, utime},
+    {133, "mknod", 3, mknod},
+    {137, "statfs", 2, statfs},
+    {138, "fstatfs", 2, fstatfs},
+    {161, "chroot", 1, chroot},
+    {162, "sync", 0, sync},
+    {165, "mount", 5, mount, SyscallStatus::Partial, "tmpfs and proc; no bind or move; options are ignored"},
+    {166, "umount2", 2, umount2, SyscallStatus::Partial, "always lazy"},
+    {188, "setxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {189, "lsetxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {190, "fsetxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {191, "getxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {192, "lgetxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {193, "fgetxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {194, "listxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {195, "llistxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {196, "flistxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
+    {217, "getdents64", 3, getdents64},
+    {235, "utimes", 2, utimes},
+    {257, "openat", 4, openat, SyscallStatus::Partial, "O_SYNC, O_DIRECT and O_NOATIME have no effect"},
+    {258, "mkdirat", 3, mkdirat},
+    {259, "mknodat", 4, mknodat},
+    {260, "fchownat", 5, fchownat},
+    {261, "futimesat", 3, futimesat},
+    {262, "newfstatat", 4, newfstatat},
+    {263, "unlinkat", 3, unlinkat},
+    {264, "renameat", 4, renameat},
+    {265, "linkat", 5, linkat},
+    {266, "symlinkat", 3, symlinkat},
+    {267, "readlinkat", 4, readlinkat},
+    {268, "fchmodat", 3, fchmodat},
+    {269, "faccessat", 3, faccessat, SyscallStatus::Partial, "judges by the effective user"},
+    {280, "utimensat", 4, utimensat},
+    {306, "syncfs", 1, syncfs},
+    {316, "renameat2", 5, renameat2, SyscallStatus::Partial, "no RENAME_WHITEOUT"},
+    {319, "memfd_create", 2, memfd_create, SyscallStatus::Partial, "no seals, no huge pages"},
+    {332, "statx", 5, statx},
+    {437, "openat2", 4, openat2},
+    {439, "faccessat2", 4, faccessat2, SyscallStatus::Partial, "judges by the effective user"},
+};
+
+}  // namespace
+
+extern const std::span<const Syscall> path_calls;
+const std::span<const Syscall> path_calls = kTable;
+
+}  // namespace skep::kernel::linux_abi

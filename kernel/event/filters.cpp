@@ -1,0 +1,209 @@
+// What each filter listens to and reports.
+#include <kernel/event/kqueue.hpp>
+
+#include <kernel/vfs/vnode.hpp>
+
+#include <algorithm>
+
+namespace skep::kernel {
+
+namespace {
+
+constexpr Nanoseconds kSecond = 1'000'000'000;
+constexpr Events kEndEvents = kHangup | kReadHangup | kError;
+constexpr Events kVnodeEvents = 0xff << kVnodeEventShift;
+
+Nanoseconds unit_of(std::uint32_t fflags) {
+    switch (fflags & 15) {
+        case kNoteSeconds: return kSecond;
+        case kNoteMicroseconds: return 1000;
+        case kNoteNanoseconds: return 1;
+        default: return 1'000'000;
+    }
+}
+
+Nanoseconds saturating_multiply(std::uint64_t a, std::uint64_t b) {
+    Nanoseconds product;
+    return __builtin_mul_overflow(a, b, &product) ? kForever / 2 : product;
+}
+
+}  // namespace
+
+Knote::Knote(Kqueue& kqueue, const Kevent& change, File* file, const void* table)
+    : kqueue_(kqueue), file_(file), table_(table), settings_(change), timer_(timer_fired, this) {}
+
+Result<> Knote::attach() {
+    switch (settings_.filter) {
+        case kFilterRead:
+        case kFilterWrite:
+        case kFilterPoll:
+            source_ = &file_->events();
+            break;
+        case kFilterVnode:
+            if (!file_->vnode())
+                return fail(Errno::Inval);
+            source_ = &file_->vnode()->events();
+            break;
+        case kFilterTimer: {
+            settings_.flags |= kEventClear;
+            return start_timer();
+        }
+        case kFilterUser:
+            triggered_ = settings_.fflags & kNoteUserTrigger;
+            settings_.fflags &= kNoteUserFlags;
+            return {};
+        case kFilterEmpty: return {};
+        default: return fail(Errno::Inval);
+    }
+    source_->subscribe(*this);
+    return {};
+}
+
+void Knote::detach() {
+    if (source_)
+        source_->unsubscribe(*this);
+    timer_.cancel();
+}
+
+Result<> Knote::start_timer() {
+    if (settings_.data < 0)
+        return fail(Errno::Inval);
+    const Nanoseconds amount = saturating_multiply(static_cast<std::uint64_t>(settings_.data), unit_of(settings_.fflags));
+    const Nanoseconds now = monotonic_now();
+    timer_.cancel();
+    if (settings_.fflags & kNoteAbsoluteTime) {
+        const std::int64_t ahead = static_cast<std::int64_t>(amount) - realtime_now();
+        deadline_ = now + static_cast<Nanoseconds>(std::max<std::int64_t>(ahead, 0));
+        period_ = 0;
+        settings_.flags |= kEventOneshot;
+    } else {
+        deadline_ = now + amount;
+        period_ = settings_.flags & kEventOneshot ? 0 : std::max<Nanoseconds>(amount, 1);
+    }
+    timer_.arm(deadline_);
+    return {};
+}
+
+// In interrupt context.
+void Knote::timer_fired(Timer& timer, void* context) {
+    Knote& knote = *static_cast<Knote*>(context);
+    const Nanoseconds now = monotonic_now();
+    std::uint64_t expired = 1;
+    if (knote.period_) {
+        if (now > knote.deadline_)
+            expired += (now - knote.deadline_) / knote.period_;
+        knote.deadline_ += expired * knote.period_;
+        timer.arm(knote.deadline_);
+    }
+    {
+        SpinGuard guard(knote.kqueue_.lock_);
+        knote.expirations_ += expired;
+    }
+    knote.kqueue_.activate(knote, 0);
+}
+
+bool Knote::wants(Events events) const {
+    switch (settings_.filter) {
+        case kFilterRead: return events & (kReadable | kEndEvents);
+        case kFilterWrite: return events & (kWritable | kHangup | kError);
+        case kFilterPoll: return events & (settings_.fflags | kHangup | kError);
+        case kFilterVnode: return events & (settings_.fflags << kVnodeEventShift);
+        default: return true;
+    }
+}
+
+void Knote::on_events(Events events) {
+    if (wants(events))
+        kqueue_.activate(*this, events);
+}
+
+// Called in flux, without the kqueue's lock.
+bool Knote::evaluate(Kevent& out) {
+    {
+        SpinGuard guard(kqueue_.lock_);
+        out = settings_;
+    }
+    out.flags &= static_cast<std::uint16_t>(~(kEventAdd | kEventEnable | kEventReceipt));
+    switch (settings_.filter) {
+        case kFilterRead: {
+            const Events events = file_->ready(kReadable | kReadHangup);
+            out.data = static_cast<std::int64_t>(file_->amount(kReadable));
+            out.fflags = 0;
+            if (events & kEndEvents) {
+                out.flags |= kEventEof;
+                return true;
+            }
+            return (events & kReadable) &&
+                   (!(settings_.fflags & kNoteLowWater) || out.data >= settings_.data);
+        }
+        case kFilterWrite: {
+            const Events events = file_->ready(kWritable);
+            out.data = static_cast<std::int64_t>(file_->amount(kWritable));
+            out.fflags = 0;
+            if (events & (kHangup | kError)) {
+                out.flags |= kEventEof;
+                return true;
+            }
+            return events & kWritable;
+        }
+        case kFilterPoll: {
+            out.fflags = file_->ready(settings_.fflags);
+            return out.fflags;
+        }
+        case kFilterVnode: {
+            SpinGuard guard(kqueue_.lock_);
+            out.fflags = happened_ >> kVnodeEventShift & settings_.fflags;
+            if (settings_.flags & kEventClear)
+                happened_ = 0;
+            return out.fflags;
+        }
+        case kFilterTimer: {
+            SpinGuard guard(kqueue_.lock_);
+            out.data = static_cast<std::int64_t>(std::exchange(expirations_, 0));
+            return out.data;
+        }
+        case kFilterUser: {
+            SpinGuard guard(kqueue_.lock_);
+            if (!triggered_)
+                return false;
+            if (settings_.flags & kEventClear)
+                triggered_ = false;
+            return true;
+        }
+        default: return false;
+    }
+}
+
+// EV_ADD of one that exists, with the kqueue's change lock held.
+void Knote::update(const Kevent& change) {
+    SpinGuard guard(kqueue_.lock_);
+    if (!(change.flags & kEventKeepUserData))
+        settings_.udata = change.udata;
+    settings_.ext = change.ext;
+    if (settings_.filter == kFilterUser) {
+        const std::uint32_t given = change.fflags & kNoteUserFlags;
+        switch (change.fflags & kNoteUserControl) {
+            case kNoteUserAnd: settings_.fflags &= given; break;
+            case kNoteUserOr: settings_.fflags |= given; break;
+            case kNoteUserCopy: settings_.fflags = given; break;
+            default: break;
+        }
+        if (change.fflags & kNoteUserTrigger)
+            triggered_ = true;
+        if (change.flags & kEventAdd)
+            settings_.data = change.data;
+        return;
+    }
+    if (!(change.flags & kEventAdd))
+        return;
+    constexpr std::uint16_t kKept = kEventOneshot | kEventClear | kEventDispatch;
+    settings_.flags = static_cast<std::uint16_t>((settings_.flags & ~kKept) | (change.flags & kKept));
+    settings_.fflags = change.fflags;
+    settings_.data = change.data;
+    if (settings_.filter == kFilterTimer) {
+        settings_.flags |= kEventClear;
+        expirations_ = 0;
+    }
+}
+
+}  // namespace skep::kernel

@@ -1,0 +1,132 @@
+#include <kernel/mm/kernel_map.hpp>
+
+#include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/base/log.hpp>
+#include <kernel/mm/layout.hpp>
+#include <kernel/sync/spinlock.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+extern "C" char text_start[], text_end[], rodata_end[], image_end[];
+
+namespace skep::kernel {
+
+namespace {
+
+PageTable table;
+SpinLock map_lock("kernel map");
+std::uint64_t next_device = kDeviceBase;
+std::uint64_t next_stack = kStackBase;
+// Stacks that were freed keep their frames; each holds the next one's top in its last word.
+std::uint64_t free_stacks;
+
+constexpr std::uint64_t kKernelData = Pte::kPresent | Pte::kWrite | Pte::kGlobal | Pte::kNoExecute |
+                                      Pte::kAccessed | Pte::kDirty;
+
+void must(Result<Pte*> pte, std::uint64_t value) {
+    if (!pte)
+        panic("no memory for the kernel's page tables");
+    (*pte)->value = value;
+}
+
+void map_image() {
+    const auto text = reinterpret_cast<std::uint64_t>(text_start),
+               text_last = reinterpret_cast<std::uint64_t>(text_end),
+               rodata_last = reinterpret_cast<std::uint64_t>(rodata_end),
+               end = reinterpret_cast<std::uint64_t>(image_end);
+    for (std::uint64_t a = text; a < end; a += kPageSize) {
+        std::uint64_t flags = kKernelData;
+        if (a < text_last)
+            flags = Pte::kPresent | Pte::kGlobal | Pte::kAccessed;
+        else if (a < rodata_last)
+            flags = Pte::kPresent | Pte::kGlobal | Pte::kNoExecute | Pte::kAccessed;
+        must(table.make(a, 1), (a - kImageBase) | flags);
+    }
+}
+
+}  // namespace
+
+void init_kernel_map(PhysAddr ram_end) {
+    auto root = allocate_frames(0);
+    if (!root)
+        panic("no memory for the kernel's page tables");
+    std::memset(direct_map(*root), 0, kPageSize);
+    table = PageTable(*root);
+
+    // Device registers below 4 GiB are covered as well: the MTRRs make them uncached, and ACPI tables need it.
+    const std::uint64_t end = std::max(ram_end.value, std::uint64_t{4} << 30);
+    if (end > kDirectMapEnd - kDirectMapBase)
+        panic("more than 512 GiB of address space for RAM is not supported");
+    for (std::uint64_t a = 0; a < end; a += kLargePageSize)
+        must(table.make(kDirectMapBase + a, 2), a | kKernelData | Pte::kLarge);
+    map_image();
+    // The slots that grow later must exist in every address space from the start.
+    must(table.make(kDeviceBase, 1), 0);
+    must(table.make(kStackBase, 1), 0);
+    write_cr3(table.root().value);
+}
+
+const PageTable& kernel_page_table() {
+    return table;
+}
+
+Result<PhysAddr> make_top_level_table() {
+    const PhysAddr root = SKEP_TRY(allocate_frames(0));
+    auto* to = static_cast<char*>(direct_map(root));
+    std::memset(to, 0, kPageSize / 2);
+    std::memcpy(to + kPageSize / 2, static_cast<char*>(direct_map(table.root())) + kPageSize / 2, kPageSize / 2);
+    return root;
+}
+
+Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
+    const std::uint64_t first = address.value & ~(kPageSize - 1);
+    const std::uint64_t pages = (address.value + size - first + kPageSize - 1) / kPageSize;
+    SpinGuard guard(map_lock);
+    const std::uint64_t base = next_device;
+    if (pages > (kDeviceEnd - base) / kPageSize)
+        return fail(Errno::NoMem);
+    next_device += pages * kPageSize;
+    for (std::uint64_t i = 0; i < pages; i++) {
+        Pte* pte = SKEP_TRY(table.make(base + i * kPageSize, 1));
+        pte->value = (first + i * kPageSize) | kKernelData | Pte::kCacheDisable | Pte::kWriteThrough;
+    }
+    return reinterpret_cast<volatile void*>(base + (address.value - first));
+}
+
+Result<std::uint64_t> allocate_kernel_stack() {
+    constexpr std::uint64_t kSlot = 2 * kKernelStackSize;
+    SpinGuard guard(map_lock);
+    if (free_stacks) {
+        const std::uint64_t top = free_stacks;
+        free_stacks = reinterpret_cast<std::uint64_t*>(top)[-1];
+        return top;
+    }
+    if (next_stack + kSlot > kStackEnd)
+        return fail(Errno::NoMem);
+    const std::uint64_t top = next_stack + kSlot;
+    for (std::uint64_t a = top - kKernelStackSize; a < top; a += kPageSize) {
+        Result<Pte*> pte = table.make(a, 1);
+        Result<PhysAddr> frame = pte ? allocate_frames(0) : fail(Errno::NoMem);
+        if (!frame) {  // the slot stays; give back what it got so far
+            while (a > top - kKernelStackSize) {
+                a -= kPageSize;
+                Pte* made = table.find(a);
+                free_frames(made->address(), 0);
+                made->value = 0;
+            }
+            return fail(Errno::NoMem);
+        }
+        (*pte)->value = frame->value | kKernelData;
+    }
+    next_stack += kSlot;
+    return top;
+}
+
+void free_kernel_stack(std::uint64_t top) {
+    SpinGuard guard(map_lock);
+    reinterpret_cast<std::uint64_t*>(top)[-1] = free_stacks;
+    free_stacks = top;
+}
+
+}  // namespace skep::kernel

@@ -1,0 +1,67 @@
+// Four-level page tables, SDM vol. 3, 4.5. Hardware-free: tables are reached through direct_map().
+#pragma once
+
+#include <kernel/mm/physical.hpp>
+
+#include <cstdint>
+
+namespace skep::kernel {
+
+class Pte {
+  public:
+    static constexpr std::uint64_t kPresent = 1, kWrite = 2, kUser = 4, kWriteThrough = 8, kCacheDisable = 16,
+                                   kAccessed = 32, kDirty = 64, kLarge = 128, kGlobal = 256;
+    // Available to software: the frame is not a counted page (device memory, large guest memory).
+    static constexpr std::uint64_t kUncounted = 1ull << 9;
+    static constexpr std::uint64_t kNoExecute = 1ull << 63;
+    static constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
+
+    std::uint64_t value = 0;
+    bool present() const { return value & kPresent; }
+    bool writable() const { return value & kWrite; }
+    bool large() const { return value & kLarge; }
+    bool counted() const { return !(value & kUncounted); }
+    PhysAddr address() const { return {value & kAddressMask}; }
+};
+
+class PageTable {
+  public:
+    PageTable() = default;
+    explicit PageTable(PhysAddr root) : root_(root) {}
+    PhysAddr root() const { return root_; }
+
+    // The entry that maps `address` at `level` (1 = 4 KiB, 2 = 2 MiB, 3 = 1 GiB), or the large entry above
+    // it that does; null if there is no table. `level_out` says which it is.
+    Pte* find(std::uint64_t address, int* level_out = nullptr) const;
+    // The entry at exactly `level`, its tables made as needed. Errors: NoMem; Exist if a larger page is there.
+    Result<Pte*> make(std::uint64_t address, int level);
+
+    // Calls visit(address, Pte&, level) for each present leaf in [start, end); tables that are absent are
+    // skipped in one step.
+    template <typename Visit>
+    void for_each(std::uint64_t start, std::uint64_t end, Visit visit) const {
+        while (start < end) {
+            int level;
+            Pte* pte = find_or_gap(start, level);
+            const std::uint64_t size = level_size(level), base = start & ~(size - 1);
+            if (pte && pte->present())
+                visit(base, *pte, level);
+            if (base + size <= start)  // wrapped
+                return;
+            start = base + size;
+        }
+    }
+    // Frees the tables (not the leaves) that serve only [start, end), which must hold no present leaf.
+    void free_tables(std::uint64_t start, std::uint64_t end);
+
+    static constexpr std::uint64_t level_size(int level) { return std::uint64_t{kPageSize} << 9 * (level - 1); }
+
+  private:
+    Pte* find_or_gap(std::uint64_t address, int& level) const;
+    static bool free_below(Pte& entry, int level, std::uint64_t base, std::uint64_t start, std::uint64_t end);
+    static Pte* table_of(Pte entry) { return static_cast<Pte*>(direct_map(entry.address())); }
+
+    PhysAddr root_;
+};
+
+}  // namespace skep::kernel

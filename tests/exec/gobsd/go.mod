@@ -1,0 +1,3 @@
+module gobsd
+
+go 1.19

@@ -1,0 +1,18 @@
+// Lines typed on the console, without waiting for them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace skep::guest {
+
+class Console {
+  public:
+    // A whole line that has come within this time, if one has.
+    std::optional<std::string> line(int timeout_ms);
+
+  private:
+    std::string pending_;
+};
+
+}  // namespace skep::guest

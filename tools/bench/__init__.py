@@ -1,0 +1,1 @@
+"""The benchmarks of `tools/dev bench`: one file each, with `measure() -> list[Figure]`."""

@@ -1,0 +1,123 @@
+"""The test suites: what each runs, and how many passed and failed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+from devtool import appliance, builder, packages
+from devtool.paths import BUILD, ROOT
+from devtool.ui import Failure, say
+
+# Debian's own: another python3 that comes first on PATH need not have pytest.
+PYTHON = "/usr/bin/python3"
+RESULTS = BUILD / "test"
+
+
+@dataclass
+class Outcome:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+
+def read_junit(path: Path) -> Outcome:
+    """Counts the test cases of a JUnit file."""
+    outcome = Outcome()
+    for case in xml.parse(path).getroot().iter("testcase"):
+        results = {child.tag for child in case}
+        if results & {"failure", "error"}:
+            outcome.failed += 1
+        elif "skipped" in results or case.get("result") == "skipped":
+            outcome.skipped += 1
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def unit() -> Outcome:
+    """The tests beside the code, natively under sanitizers. Each GoogleTest case counts."""
+    builder.ensure(None)
+    reports = RESULTS / "unit"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+    log = BUILD / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    # With a folder's name GoogleTest writes PROGRAM.xml into it.
+    subprocess.run(["meson", "test", "-C", str(BUILD), "--no-rebuild", "--print-errorlogs",
+                    f"--num-processes={os.cpu_count() or 1}"],
+                   env={**os.environ, "GTEST_OUTPUT": f"xml:{reports}/"}, stdin=subprocess.DEVNULL)
+    if not log.is_file():
+        raise Failure("`meson test` did not run", "tools/dev build")
+    total = Outcome()
+    for line in log.read_text().splitlines():
+        total += of_program(json.loads(line), reports)
+    return total
+
+
+def of_program(result: dict, reports: Path) -> Outcome:
+    """The cases of one test program; one that is no GoogleTest program, or that dies, counts as one."""
+    report = reports / f"{Path(result['command'][0]).name}.xml"
+    fine = result["result"] in ("OK", "EXPECTEDFAIL", "SKIP")
+    if not report.is_file():
+        return Outcome(passed=1) if fine else Outcome(failed=1)
+    outcome = read_junit(report)
+    if not fine and not outcome.failed:
+        outcome.failed = 1
+    return outcome
+
+
+def scenarios(name: str, *paths: str, rig: str | None = None) -> Callable[[], Outcome]:
+    def run() -> Outcome:
+        packages.need("build", "rig", "test")
+        if rig:
+            appliance.prepare(rig)
+        report = RESULTS / f"{name}.xml"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.unlink(missing_ok=True)
+        command = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--color=no",
+                   f"--junitxml={report}", "-o", "junit_family=xunit2"]
+        if rig:
+            command.append(f"--rig={rig}")
+        done = subprocess.run([*command, *paths], cwd=ROOT / "tests", stdin=subprocess.DEVNULL,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        if not report.is_file():
+            raise Failure(f"pytest did not run (status {done.returncode})")
+        return read_junit(report)
+
+    return run
+
+
+SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
+    "unit": ("unit tests of every folder, on this machine under sanitizers", unit),
+    "tools": ("the tools themselves", scenarios("tools", "tools")),
+    "exec-qemu": ("programs under the control kernel, on QEMU", scenarios("exec-qemu", "exec", rig="qemu")),
+    "exec-bochs": ("the same on Bochs", scenarios("exec-bochs", "exec", rig="bochs")),
+    "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", "scenario", rig="qemu")),
+    "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", "scenario", rig="bochs")),
+}
+
+
+def run(names: list[str]) -> Outcome:
+    total = Outcome()
+    for name in names:
+        text, suite = SUITES[name]
+        say(f"== {name}: {text}")
+        sys.stderr.flush()
+        try:
+            outcome = suite()
+        except Failure as failure:
+            say(f"{name}: {failure.message}")
+            outcome = Outcome(failed=1)
+        skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
+        say(f"== {name}: {outcome.passed} passed, {outcome.failed} failed{skipped}")
+        total += outcome
+    return total
