@@ -38,12 +38,22 @@ constexpr FeatureWord kFeatureWords[] = {
     {7, 0, kEcx, bits(5, 7, 16, 23, 24, 29, 30, 31), bits(4)},
     // Everything but FSRM, AVX512_VP2INTERSECT, SERIALIZE: the rest is MSRs, CET, AMX
     {7, 0, kEdx, ~bits(2, 3, 4, 8, 14), 0},
+    // Of subleaves 1 and 2: AVX and string instructions only
+    {7, 1, kEax, ~bits(4, 5, 10, 11, 12), 0},
+    {7, 1, kEbx, ~0u, 0},
+    {7, 1, kEcx, ~0u, 0},
+    {7, 1, kEdx, ~bits(4, 5), 0},
+    {7, 2, kEdx, ~0u, 0},
     // XSAVEC, XSAVES, XFD: the compacted form is not switched
     {0xd, 1, kEax, ~bits(0, 2), 0},
     {0xd, 1, kEcx, ~0u, 0},
     // SVM, OSVW, IBS, SKINIT, WDT, LWP, NODEID, performance counters, MONITORX
     {0x8000'0001, 0, kEcx, bits(2, 3, 9, 10, 12, 13, 15, 19, 23, 24, 26, 28, 29), 0},
     {0x8000'0001, 0, kEdx, 0, 0},
+    // Only the invariant TSC; only CLZERO, XSAVEERPTR, WBNOINVD
+    {0x8000'0007, 0, kEbx, ~0u, 0},
+    {0x8000'0007, 0, kEdx, ~bits(8), 0},
+    {0x8000'0008, 0, kEbx, ~bits(0, 2, 9), 0},
     {0x8000'000a, 0, kEdx, ~0u, 0},
 };
 
@@ -68,6 +78,14 @@ constexpr Slot slot_of(u32 leaf) {
     return {range, leaf & 0x1f};
 }
 
+const FeatureWord* feature_word(u32 leaf, u32 subleaf, unsigned output) {
+    const auto found = std::find_if(
+        std::begin(kFeatureWords), std::end(kFeatureWords), [&](const FeatureWord& word) {
+            return word.leaf == leaf && word.subleaf == subleaf && word.output == output;
+        });
+    return found != std::end(kFeatureWords) ? found : nullptr;
+}
+
 // Offset and size of each enabled component, for EBX of leaf 0xD.
 u32 enabled_area_size(u64 xcr0) {
     u32 size = 576;
@@ -87,15 +105,27 @@ void set_bit(u32& word, unsigned bit, bool value) {
 }  // namespace
 
 u32 cpuid_allowed(u32 leaf, u32 subleaf, unsigned output, CpuidTable::HostCpuid host) {
-    for (const FeatureWord& word : kFeatureWords) {
-        if (word.leaf == leaf && word.subleaf == subleaf && word.output == output)
-            return (output_of(host(leaf, subleaf), output) & ~word.refused) | word.emulated;
-    }
+    if (const FeatureWord* word = feature_word(leaf, subleaf, output))
+        return (output_of(host(leaf, subleaf), output) & ~word->refused) | word->emulated;
     if (leaf == 0xd && subleaf == 0 && output == kEax)
         return static_cast<u32>(fpu_components());
     if (leaf == 0xd && subleaf == 0 && output == kEdx)
         return static_cast<u32>(fpu_components() >> 32);
     return ~0u;
+}
+
+CpuidResult cpuid_supported(u32 leaf, u32 subleaf, CpuidTable::HostCpuid host) {
+    const CpuidResult machine = host(leaf, subleaf);
+    CpuidResult result = machine;
+    const std::array outputs = {&result.eax, &result.ebx, &result.ecx, &result.edx};
+    for (unsigned output = kEax; output <= kEdx; ++output) {
+        *outputs[output] = cpuid_allowed(leaf, subleaf, output, host);
+        if (feature_word(leaf, subleaf, output) == nullptr)
+            *outputs[output] &= output_of(machine, output);
+    }
+    if (leaf == 0xd && subleaf == 0)
+        result.ebx = result.ecx = enabled_area_size(fpu_components());
+    return result;
 }
 
 Status CpuidTable::set(std::span<const abi::CpuidEntry> entries, HostCpuid host) {

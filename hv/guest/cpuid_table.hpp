@@ -42,4 +42,7 @@ class CpuidTable {
 // Bits that a guest may have in `output` (0..3: EAX..EDX) of a leaf on this CPU.
 u32 cpuid_allowed(u32 leaf, u32 subleaf, unsigned output, CpuidTable::HostCpuid host);
 
+// What a table that offers as much as possible has there.
+CpuidResult cpuid_supported(u32 leaf, u32 subleaf, CpuidTable::HostCpuid host);
+
 }  // namespace skep::hv

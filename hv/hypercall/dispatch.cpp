@@ -29,6 +29,8 @@ Result<u64> call(Cpu& cpu, u64 number, const Arguments& a) {
             return call_cpu_start(a[0], a[1], a[2]);
         case Hypercall::Stats:
             return call_stats(a[0]);
+        case Hypercall::CpuidSupported:
+            return call_cpuid_supported(a[0], a[1]);
         case Hypercall::VmCreate:
             return vm_table().create();
         case Hypercall::VmDestroy:

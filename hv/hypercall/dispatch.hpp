@@ -21,6 +21,7 @@ Result<u8*> root_buffer(u64 hpa, u64 size, u64 alignment);
 // The calls, by group.
 Result<u64> call_info(u64 buffer);
 Result<u64> call_stats(u64 buffer);
+Result<u64> call_cpuid_supported(u64 buffer, u64 count);
 Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument);
 
 Result<u64> call_vm_map(const Arguments& arguments);

@@ -70,6 +70,25 @@ Result<u64> call_stats(u64 hpa) {
     return 0;
 }
 
+Result<u64> call_cpuid_supported(u64 hpa, u64 count) {
+    if (count == 0 || count > CpuidTable::kMaxEntries)
+        return fail(abi::Error::Invalid);
+    const auto buffer = root_buffer(hpa, count * sizeof(abi::CpuidEntry), alignof(abi::CpuidEntry));
+    if (!buffer)
+        return fail(buffer.error());
+    auto* entries = reinterpret_cast<abi::CpuidEntry*>(*buffer);
+    for (u64 i = 0; i < count; ++i) {
+        abi::CpuidEntry& entry = entries[i];
+        const CpuidResult result = cpuid_supported(
+            entry.leaf, entry.subleaf, [](u32 leaf, u32 subleaf) { return cpuid(leaf, subleaf); });
+        entry.eax = result.eax;
+        entry.ebx = result.ebx;
+        entry.ecx = result.ecx;
+        entry.edx = result.edx;
+    }
+    return 0;
+}
+
 Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument) {
     if (entry > 0xffff'ffff || argument > 0xffff'ffff)
         return fail(abi::Error::Invalid);

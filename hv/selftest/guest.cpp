@@ -59,29 +59,19 @@ abi::VcpuPage& Guest::page(unsigned vcpu) const {
 
 void Guest::set_cpuid() {
     auto* entries = reinterpret_cast<abi::CpuidEntry*>(buffer);
+    constexpr u32 kLeaves[] = {0, 1, 7, 0xd, 0x8000'0000, 0x8000'0001, 0x8000'0008};
     u32 count = 0;
-    const auto add = [&](u32 leaf, u32 subleaf, CpuidResult r, bool indexed = false) {
-        entries[count++] = {leaf, subleaf, indexed, r.eax, r.ebx, r.ecx, r.edx, 0};
-    };
-    CpuidResult r = cpuid(0);
-    r.eax = 0xd;
-    add(0, 0, r);
-    r = cpuid(1);
-    // Without DTES64, MONITOR, DS-CPL, VMX, SMX, EIST, TM2, SDBG, xTPR, PDCM, PCID, DCA.
-    r.ecx = (r.ecx & ~0x0006'c9fcu) | 1u << 21 | 1u << 24 | 1u << 31;
-    r.edx &= ~0xa060'0000u;
-    add(1, 0, r);
-    r = cpuid(7);
-    add(7, 0, {0, r.ebx & 0x009c'07e9 & ~0x10u, 0, 0}, true);
-    r = cpuid(0xd);
-    add(0xd, 0, {r.eax & 0x2e7, 0, r.ecx, 0}, true);
-    add(0xd, 2, cpuid(0xd, 2), true);
-    add(0x4000'0000, 0, {0x4000'0000, 0x706b'6574, 0x736b'6570, 0x7473'6574});
-    add(0x8000'0000, 0, {0x8000'0008, 0, 0, 0});
-    r = cpuid(0x8000'0001);
-    add(0x8000'0001, 0, {0, 0, r.ecx & 0x21, r.edx});
-    add(0x8000'0008, 0, cpuid(0x8000'0008));
+    for (const u32 leaf : kLeaves)
+        entries[count++] = {leaf, 0, leaf == 7 || leaf == 0xd, 0, 0, 0, 0, 0};
+    entries[count++] = {0xd, 2, 1, 0, 0, 0, 0, 0};
+    CHECK_EQ(call(Hypercall::CpuidSupported, address_of(buffer), count), 0);
+    entries[0].eax = 0xd;
+    entries[4].eax = 0x8000'0008;
     CHECK_EQ(call(Hypercall::VmSetCpuid, id_, address_of(buffer), count), 0);
+    // What hv does not offer is refused.
+    entries[1].ecx |= 1 << 5;  // VMX
+    CHECK_EQ(call(Hypercall::VmSetCpuid, id_, address_of(buffer), count),
+             error(abi::Error::Unsupported));
 }
 
 void Guest::load(Code code, u64 address) {

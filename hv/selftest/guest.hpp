@@ -38,7 +38,7 @@ class Guest {
     }
     abi::VcpuPage& page(unsigned vcpu = 0) const;
 
-    void set_cpuid();  // the host's, without what hv refuses; with x2APIC and the TSC deadline
+    void set_cpuid();  // all that hv supports of a few leaves
     void load(Code code, u64 address = kCode);
     // Starts `vcpu` at kCode in either mode; segments flat (64-bit) or 0x1000:0 (16-bit).
     void start_real(unsigned vcpu = 0);
