@@ -26,8 +26,9 @@ CODE(timer)
         movl $0x1ff, 0xf0
         movl $0xb, 0x3e0
         movl $0x40, 0x320
+1:      cli
+        movl $1000000, 0x380
         sti
-1:      movl $1000000, 0x380
         hlt
         jmp 1b
 END(timer)
