@@ -1,0 +1,56 @@
+// The main thread: requests of skepd, the guest's console, its timers.
+#pragma once
+
+#include <guestdev/control/wire.hpp>
+#include <guestdev/machine/machine.hpp>
+#include <guestdev/vmm/vmm.hpp>
+
+#include <chrono>
+#include <functional>
+#include <vector>
+
+namespace skep::guestdev {
+
+class Server {
+  public:
+    // Owns none of the descriptors. `vmm` must outlive the server.
+    Server(int control, int console, Vmm& vmm);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    // Serves until Shutdown or the other end of the control socket is gone.
+    Status serve();
+
+  private:
+    void answer(Incoming incoming);
+    Status dispatch(Incoming& incoming, control::v1::Response& response);
+    Status configure(const vm::v1::MachineSpec& spec, std::vector<Descriptor> descriptors);
+    Status restore(std::vector<Descriptor> descriptors);
+    Status save(const control::v1::Save& request, const std::vector<Descriptor>& descriptors,
+                control::v1::SaveResult& result);
+    snapshot::ProgressCallback progress();
+    void send_state_event();
+    control::v1::State state_message() const;
+
+    void read_console();
+    // With the board's lock.
+    void flush_console(Board& board);
+    // Writes out what waits, unless the guest is in the middle of a line just begun. How long to
+    // wait then, in milliseconds; -1: nothing waits.
+    int serve_console();
+    int poll_timeout(GuestTime next_event) const;
+
+    Wire wire_;
+    int control_, console_;
+    int wake_;  // eventfd
+    std::vector<Descriptor> disks_;
+    Phase last_phase_ = Phase::Empty;
+    bool console_open_ = true, console_blocked_ = false;  // board's lock
+    std::optional<std::chrono::steady_clock::time_point> line_begun_;
+    bool shutdown_ = false;
+    std::chrono::steady_clock::time_point last_progress_{};
+    Machine machine_;
+};
+
+}  // namespace skep::guestdev
