@@ -16,6 +16,8 @@ from devtool.ui import Failure, say
 
 # Debian's own: another python3 that comes first on PATH need not have pytest.
 PYTHON = "/usr/bin/python3"
+# Folders of tests/ that boot machines of their own.
+SYSTEM = ["hv", "vmm", "net", "exec"]
 RESULTS = BUILD / "test"
 
 
@@ -99,8 +101,8 @@ def scenarios(name: str, *paths: str, rig: str | None = None) -> Callable[[], Ou
 SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "unit": ("unit tests of every folder, on this machine under sanitizers", unit),
     "tools": ("the tools themselves", scenarios("tools", "tools")),
-    "exec-qemu": ("programs under the control kernel, on QEMU", scenarios("exec-qemu", "exec", rig="qemu")),
-    "exec-bochs": ("the same on Bochs", scenarios("exec-bochs", "exec", rig="bochs")),
+    "system-qemu": ("hv, kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, rig="qemu")),
+    "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
     "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", "scenario", rig="qemu")),
     "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", "scenario", rig="bochs")),
 }
