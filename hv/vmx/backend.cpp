@@ -1,15 +1,88 @@
+// VMX as hv's backend: turning it on, and making virtual CPUs.
 #include "hv/cpu/backend.hpp"
-
+#include "hv/arch/instructions.hpp"
+#include "hv/arch/registers.hpp"
 #include "hv/lib/panic.hpp"
+#include "hv/memory/frame_pool.hpp"
+#include "hv/vmx/capability.hpp"
+#include "hv/vmx/ept.hpp"
+#include "hv/vmx/vcpu.hpp"
 
 namespace skep::hv::vmx {
 
+namespace {
+
+constexpr u64 kFeatureControlLock = 1 << 0, kFeatureControlVmx = 1 << 2;
+
+class VmxBackend final : public Backend {
+  public:
+    abi::Vendor vendor() const override { return abi::Vendor::Intel; }
+    const char* name() const override { return "hv/vmx"; }
+    u32 features() const override {
+        const Capabilities& can = capabilities();
+        u32 features = 0;
+        if (can.preemption_timer)
+            features |= abi::kFeaturePreemptionTimer;
+        if (can.ept_1g)
+            features |= abi::kFeatureLargePages1G;
+        return features;
+    }
+    const TableFormat& table_format() const override { return format_; }
+
+    void enable_cpu() override;
+    // Stays current on this CPU, so that its state can be written.
+    Result<HardwareVcpu*> create_root(Hpa tables) override { return create(Role::Root, tables); }
+    Result<HardwareVcpu*> create_vcpu(Hpa tables) override { return create(Role::Guest, tables); }
+    void destroy_vcpu(HardwareVcpu* vcpu) override {
+        VmxVcpu::destroy(static_cast<VmxVcpu*>(vcpu));
+    }
+
+    void set_format() { format_ = make_ept_format(capabilities().ept_1g); }
+
+  private:
+    static Result<HardwareVcpu*> create(Role role, Hpa tables) {
+        const auto vcpu = VmxVcpu::create(role, tables);
+        if (!vcpu)
+            return fail(vcpu.error());
+        return *vcpu;
+    }
+
+    TableFormat format_ = make_ept_format(false);
+};
+
+constinit VmxBackend the_backend;
+
+}  // namespace
+
 const char* missing() {
-    return "VT-x is not supported by this build";
+    const char* what = read_capabilities();
+    if (what == nullptr)
+        the_backend.set_format();
+    return what;
 }
 
 Backend& instance() {
-    panic("no VT-x");
+    return the_backend;
+}
+
+void VmxBackend::enable_cpu() {
+    const u64 control = read_capability(CapabilityMsr::FeatureControl);
+    if ((control & kFeatureControlLock) == 0)
+        write_msr(msr::kFeatureControl, control | kFeatureControlVmx | kFeatureControlLock);
+
+    // SDM vol. 3, 24.8.
+    write_cr0((read_cr0() | read_capability(CapabilityMsr::Cr0Fixed0)) &
+              read_capability(CapabilityMsr::Cr0Fixed1));
+    write_cr4((read_cr4() | cr4::kVmxe | read_capability(CapabilityMsr::Cr4Fixed0)) &
+              read_capability(CapabilityMsr::Cr4Fixed1));
+
+    const auto region = pool().allocate();
+    if (!region)
+        panic("no memory for a VMXON region");
+    static_cast<Region*>(pool().at(*region))->revision = capabilities().revision;
+    if (!vmxon(region->value))
+        panic("VMXON failed");
+    invept(Invalidation::AllContexts, {0, 0});
 }
 
 }  // namespace skep::hv::vmx

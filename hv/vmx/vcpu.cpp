@@ -1,0 +1,404 @@
+#include "hv/vmx/vcpu.hpp"
+
+#include "hv/arch/instructions.hpp"
+#include "hv/arch/registers.hpp"
+#include "hv/cpu/cpu.hpp"
+#include "hv/lib/panic.hpp"
+#include "hv/memory/frame_pool.hpp"
+#include "hv/vmx/capability.hpp"
+#include "hv/vmx/ept.hpp"
+#include "hv/vmx/permission_maps.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+extern "C" bool vmx_enter(skep::abi::GeneralRegisters* registers, bool launched);
+extern "C" void vmx_exit();
+
+namespace skep::hv::vmx {
+
+namespace {
+
+// Of the virtual-APIC page: the TPR (SDM vol. 3, 30.1.1).
+constexpr u64 kVirtualTpr = 0x80;
+
+// The bits of CR0 that hv keeps from a guest: NE, which VMX holds at 1, and the caches, which it
+// would turn off for the whole CPU. The root domain may do the latter.
+u64 cr0_mask(bool guest) {
+    return guest ? cr0::kNe | cr0::kCd | cr0::kNw : cr0::kNe;
+}
+constexpr u64 kCr4Mask = cr4::kVmxe | cr4::kSmxe;
+
+constinit std::atomic<u16> next_vpid{1};
+
+}  // namespace
+
+Result<VmxVcpu*> VmxVcpu::create(Role role, Hpa tables) {
+    const auto vmcs = pool().allocate();
+    if (!vmcs)
+        return fail(abi::Error::NoMemory);
+    std::optional<Hpa> virtual_apic;
+    if (role == Role::Guest) {
+        virtual_apic = pool().allocate();
+        if (!virtual_apic) {
+            pool().free(*vmcs);
+            return fail(abi::Error::NoMemory);
+        }
+    }
+    VmxVcpu* vcpu = pool().create<VmxVcpu>(role, *vmcs, tables, virtual_apic.value_or(Hpa{}));
+    if (vcpu == nullptr) {
+        pool().free(*vmcs);
+        if (virtual_apic)
+            pool().free(*virtual_apic);
+        return fail(abi::Error::NoMemory);
+    }
+    return vcpu;
+}
+
+void VmxVcpu::destroy(VmxVcpu* vcpu) {
+    pool().free(vcpu->vmcs_);
+    if (vcpu->is_guest())
+        pool().free(vcpu->virtual_apic_);
+    pool().destroy(vcpu);
+}
+
+VmxVcpu::VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic)
+    : role_(role), vmcs_(vmcs), tables_(tables), virtual_apic_(virtual_apic) {
+    static_cast<Region*>(pool().at(vmcs_))->revision = capabilities().revision;
+    // VPIDs only ever repeat after 65,535 vCPUs, and each starts with a flush.
+    do {
+        vpid_ = next_vpid.fetch_add(1, std::memory_order_relaxed);
+    } while (vpid_ == 0);
+    if (!vmclear(vmcs_.value))
+        panic("VMCLEAR of a new VMCS at {:x}", vmcs_.value);
+    // A new VMCS can be written only while it is current.
+    acquire();
+    write_controls();
+    if (is_guest())
+        release();
+}
+
+void VmxVcpu::write_controls() {
+    const Capabilities& can = capabilities();
+    pin_ = can.pin.apply(
+        is_guest() ? kPinExternalInterruptExiting | kPinNmiExiting | kPinVirtualNmis : 0);
+    primary_ = can.primary.apply(kUseMsrBitmaps | kActivateSecondaryControls |
+                                 (is_guest() ? kUseTscOffsetting | kHltExiting | kMwaitExiting |
+                                                   kMonitorExiting | kRdpmcExiting | kUseTprShadow |
+                                                   kUnconditionalIoExiting
+                                             : 0));
+    u32 secondary = kEnableEpt | kUnrestrictedGuest | (can.vpid ? kEnableVpid : 0) |
+                    (is_guest() ? kWbinvdExiting : 0);
+    // Instructions that take #UD unless they are enabled.
+    const u32 optional = kEnableRdtscp | kEnableInvpcid | (is_guest() ? 0 : kEnableXsaves);
+    for (u32 one = 1; one != 0; one <<= 1)
+        if ((optional & one) != 0 && can.secondary.allows(one))
+            secondary |= one;
+
+    vmwrite(Field32::PinBasedControls, pin_);
+    vmwrite(Field32::PrimaryControls, primary_);
+    vmwrite(Field32::SecondaryControls, can.secondary.apply(secondary));
+    vmwrite(Field32::ExitControls,
+            can.exit.apply(kSaveDebugControls | kHostAddressSpaceSize | kSaveIa32Pat |
+                           kLoadHostIa32Pat | kSaveIa32Efer | kLoadHostIa32Efer));
+    vmwrite(Field32::EntryControls,
+            can.entry.apply(kLoadDebugControls | kLoadIa32Pat | kLoadIa32Efer));
+    vmwrite(Field32::ExceptionBitmap, 0);
+    vmwrite(Field32::PageFaultErrorCodeMask, 0);
+    vmwrite(Field32::PageFaultErrorCodeMatch, 0);
+    vmwrite(Field32::Cr3TargetCount, 0);
+    vmwrite(Field32::ExitMsrStoreCount, 0);
+    vmwrite(Field32::ExitMsrLoadCount, 0);
+    vmwrite(Field32::EntryMsrLoadCount, 0);
+    vmwrite(Field32::EntryInterruptionInformation, 0);
+    vmwrite(Field32::TprThreshold, 0);
+    vmwrite(Field64::MsrBitmaps, (is_guest() ? guest_msr_bitmap() : root_msr_bitmap()).value);
+    vmwrite(Field64::EptPointer, make_ept_pointer(tables_));
+    vmwrite(Field64::VmcsLinkPointer, ~u64{0});
+    if (is_guest()) {
+        vmwrite(Field64::VirtualApicPage, virtual_apic_.value);
+        vmwrite(Field64::TscOffset, 0);
+    }
+    if ((secondary & kEnableXsaves) != 0)
+        vmwrite(Field64::XssExitingBitmap, 0);
+    if (can.vpid)
+        vmwrite(Field16::VirtualProcessorIdentifier, vpid_);
+    vmwrite(FieldNatural::Cr0GuestHostMask, cr0_mask(is_guest()));
+    vmwrite(FieldNatural::Cr4GuestHostMask, kCr4Mask);
+
+    vmwrite(Field32::GuestActivityState, 0);
+    vmwrite(Field32::GuestInterruptibilityState, 0);
+    vmwrite(FieldNatural::GuestPendingDebugExceptions, 0);
+    vmwrite(Field64::GuestIa32Debugctl, 0);
+    set_cr0(0);
+    set_cr4(0);
+    for (unsigned i = 0; i < 8; ++i) {
+        vmwrite(stepped(Field16::GuestEsSelector, i), 0);
+        vmwrite(stepped(FieldNatural::GuestEsBase, i), 0);
+        vmwrite(stepped(Field32::GuestEsLimit, i), 0);
+        vmwrite(stepped(Field32::GuestEsAccessRights, i), 1u << 16);
+    }
+    vmwrite(FieldNatural::GuestCr3, 0);
+    vmwrite(FieldNatural::GuestDr7, 0x400);
+    vmwrite(Field64::GuestIa32Pat, 0x0007'0406'0007'0406);
+    vmwrite(Field64::GuestIa32Efer, 0);
+}
+
+void VmxVcpu::write_host_state() {
+    struct [[gnu::packed]] Pointer {
+        u16 limit;
+        u64 base;
+    } gdtr, idtr;
+    u16 cs, ss, tr;
+    asm volatile("sgdt %0" : "=m"(gdtr));
+    asm volatile("sidt %0" : "=m"(idtr));
+    asm volatile("mov %%cs, %0" : "=r"(cs));
+    asm volatile("mov %%ss, %0" : "=r"(ss));
+    asm volatile("str %0" : "=r"(tr));
+    vmwrite(FieldNatural::HostCr0, read_cr0());
+    vmwrite(FieldNatural::HostCr3, read_cr3());
+    vmwrite(FieldNatural::HostCr4, read_cr4());
+    vmwrite(Field64::HostIa32Efer, read_msr(msr::kEfer));
+    vmwrite(Field64::HostIa32Pat, read_msr(msr::kPat));
+    vmwrite(FieldNatural::HostFsBase, read_msr(msr::kFsBase));
+    vmwrite(FieldNatural::HostGsBase, read_msr(msr::kGsBase));
+    vmwrite(FieldNatural::HostGdtrBase, gdtr.base);
+    vmwrite(FieldNatural::HostIdtrBase, idtr.base);
+    vmwrite(Field16::HostCsSelector, cs);
+    vmwrite(Field16::HostSsSelector, ss);
+    vmwrite(Field16::HostDsSelector, 0);
+    vmwrite(Field16::HostEsSelector, 0);
+    vmwrite(Field16::HostFsSelector, 0);
+    vmwrite(Field16::HostGsSelector, 0);
+    vmwrite(Field16::HostTrSelector, tr);
+    // The base of a 64-bit TSS descriptor (SDM vol. 3, 8.2.3).
+    const auto* descriptor = reinterpret_cast<const u64*>(gdtr.base + (tr & ~7u));
+    vmwrite(FieldNatural::HostTrBase,
+            (descriptor[0] >> 16 & 0xff'ffff) | (descriptor[0] >> 56) << 24 | descriptor[1] << 32);
+    vmwrite(Field32::HostSysenterCs, 0);
+    vmwrite(FieldNatural::HostSysenterEsp, 0);
+    vmwrite(FieldNatural::HostSysenterEip, 0);
+    vmwrite(FieldNatural::HostRip, reinterpret_cast<u64>(&vmx_exit));
+}
+
+void VmxVcpu::acquire() {
+    if (!vmptrld(vmcs_.value))
+        panic("VMPTRLD of {:x}", vmcs_.value);
+    const u32 cpu = Cpu::current().index + 1;
+    if (cpu_plus_1_ != cpu) {
+        cpu_plus_1_ = cpu;
+        flush_ = true;
+        write_host_state();
+    }
+}
+
+void VmxVcpu::release() {
+    // Only a cleared VMCS may become current elsewhere (SDM vol. 3, 25.11.1).
+    if (!vmclear(vmcs_.value))
+        panic("VMCLEAR of {:x}", vmcs_.value);
+    launched_ = false;
+    if (HardwareVcpu* root = Cpu::current().root)
+        root->acquire();
+}
+
+void VmxVcpu::Unswitched::save() {
+    cr2 = read_cr2();
+    dr6 = read_dr6();
+    star = read_msr(msr::kStar);
+    lstar = read_msr(msr::kLstar);
+    cstar = read_msr(msr::kCstar);
+    fmask = read_msr(msr::kFmask);
+    kernel_gs_base = read_msr(msr::kKernelGsBase);
+}
+
+void VmxVcpu::Unswitched::load() const {
+    write_cr2(cr2);
+    write_dr6(dr6);
+    write_msr(msr::kStar, star);
+    write_msr(msr::kLstar, lstar);
+    write_msr(msr::kCstar, cstar);
+    write_msr(msr::kFmask, fmask);
+    write_msr(msr::kKernelGsBase, kernel_gs_base);
+}
+
+void VmxVcpu::switch_in() {
+    host_.save();
+    mine_.load();
+    switched_in_ = true;
+}
+
+void VmxVcpu::switch_out() {
+    mine_.save();
+    host_.load();
+    switched_in_ = false;
+}
+
+Exit VmxVcpu::enter() {
+    for (;;) {
+        if (flush_)
+            flush();
+        if (load_pdptes_)
+            load_pdptes();
+        if (deadline_ != abi::kNoDeadline)
+            arm_preemption_timer();
+        Exit exit{};
+        if (!vmx_enter(&general, launched_)) {
+            exit.kind = ExitKind::EntryFailed;
+            exit.raw = vmread(Field32::VmInstructionError);
+            return exit;
+        }
+        launched_ = true;
+        if (decode_exit(*this, exit))
+            return exit;
+    }
+}
+
+Event VmxVcpu::interrupted_event() const {
+    const u32 information = vmread(Field32::IdtVectoringInformation);
+    Event event{information & 0x8000'0fff, 0};
+    if (!event.valid())
+        return {};
+    switch (event.type()) {
+        case EventType::SoftwareInterrupt:
+        case EventType::PrivilegedSoftwareException:
+        case EventType::SoftwareException:
+            return {};
+        case EventType::Nmi:
+            // Delivery has set the blocking that its repetition must find clear (27.2.1.3).
+            vmwrite(Field32::GuestInterruptibilityState, interruptibility() & ~8u);
+            break;
+        default:
+            break;
+    }
+    if (event.has_error_code())
+        event.error_code = vmread(Field32::IdtVectoringErrorCode);
+    return event;
+}
+
+void VmxVcpu::advance(u64 length) {
+    u64 next = rip() + length;
+    if ((vmread(FieldNatural::GuestCr0) & cr0::kPe) == 0 ||
+        (vmread(stepped(Field32::GuestEsAccessRights, 1)) & 1u << 13) == 0)
+        next &= 0xffff'ffff;  // not 64-bit code
+    vmwrite(FieldNatural::GuestRip, next);
+    const u32 shadow = interruptibility();
+    if ((shadow & 3) != 0)
+        vmwrite(Field32::GuestInterruptibilityState, shadow & ~3u);
+}
+
+u8 VmxVcpu::cpl() const {
+    return vmread(stepped(Field32::GuestEsAccessRights, 2)) >> 5 & 3;
+}
+
+void VmxVcpu::inject(Event event) {
+    if (event.has_error_code())
+        vmwrite(Field32::EntryExceptionErrorCode, event.error_code);
+    vmwrite(Field32::EntryInterruptionInformation, event.information);
+}
+
+u8 VmxVcpu::task_priority() const {
+    return static_cast<const u8*>(pool().at(virtual_apic_))[kVirtualTpr] >> 4;
+}
+
+void VmxVcpu::set_task_priority(u8 cr8) {
+    static_cast<u8*>(pool().at(virtual_apic_))[kVirtualTpr] = static_cast<u8>(cr8 << 4);
+    write_threshold();
+}
+
+void VmxVcpu::set_task_priority_threshold(u8 cr8) {
+    threshold_ = cr8;
+    write_threshold();
+}
+
+// An entry with the threshold above the TPR fails (SDM vol. 3, 27.2.1.1).
+void VmxVcpu::write_threshold() {
+    const u8 threshold = std::min(threshold_, task_priority());
+    if (threshold != written_threshold_) {
+        written_threshold_ = threshold;
+        vmwrite(Field32::TprThreshold, threshold);
+    }
+}
+
+bool VmxVcpu::set_preemption_deadline(u64 host_tsc) {
+    if (!capabilities().preemption_timer)
+        return false;
+    deadline_ = host_tsc;
+    set_pin(kPinPreemptionTimer, deadline_ != abi::kNoDeadline);
+    return true;
+}
+
+void VmxVcpu::arm_preemption_timer() {
+    const u64 now = read_tsc();
+    const u64 ticks =
+        deadline_ <= now ? 0 : (deadline_ - now) >> capabilities().preemption_timer_shift;
+    // The counter may run up to one of its ticks short; whoever asked looks at the clock again.
+    vmwrite(Field32::PreemptionTimerValue, static_cast<u32>(std::min<u64>(ticks + 1, 0xffff'ffff)));
+}
+
+void VmxVcpu::flush() {
+    flush_ = false;
+    invept(Invalidation::SingleContext, {make_ept_pointer(tables_), 0});
+    if (!capabilities().vpid)
+        return;
+    invvpid(capabilities().invvpid_single ? Invalidation::SingleContext : Invalidation::AllContexts,
+            {vpid_, 0});
+}
+
+void VmxVcpu::set_primary(u32 bits, bool on) {
+    const u32 wanted = on ? primary_ | bits : primary_ & ~bits;
+    if (wanted != primary_) {
+        primary_ = wanted;
+        vmwrite(Field32::PrimaryControls, primary_);
+    }
+}
+
+void VmxVcpu::set_pin(u32 bits, bool on) {
+    const u32 wanted = on ? pin_ | bits : pin_ & ~bits;
+    if (wanted != pin_) {
+        pin_ = wanted;
+        vmwrite(Field32::PinBasedControls, pin_);
+    }
+}
+
+u64 VmxVcpu::guest_cr0() const {
+    const u64 mask = cr0_mask(is_guest());
+    return (vmread(FieldNatural::GuestCr0) & ~mask) | (vmread(FieldNatural::Cr0ReadShadow) & mask);
+}
+
+u64 VmxVcpu::guest_cr4() const {
+    return (vmread(FieldNatural::GuestCr4) & ~kCr4Mask) |
+           (vmread(FieldNatural::Cr4ReadShadow) & kCr4Mask);
+}
+
+void VmxVcpu::set_cr0(u64 value) {
+    const u64 mask = cr0_mask(is_guest());
+    vmwrite(FieldNatural::Cr0ReadShadow, value);
+    vmwrite(FieldNatural::GuestCr0, (value & ~mask) | cr0::kNe | cr0::kEt);
+    update_long_mode();
+}
+
+void VmxVcpu::set_cr4(u64 value) {
+    vmwrite(FieldNatural::Cr4ReadShadow, value);
+    vmwrite(FieldNatural::GuestCr4, (value & ~kCr4Mask) | cr4::kVmxe);
+    update_long_mode();
+}
+
+// EFER.LMA and the entry control follow from LME and PG; so does the need for the four PDPTEs,
+// which an entry takes from the VMCS.
+void VmxVcpu::update_long_mode() {
+    const u64 efer_now = vmread(Field64::GuestIa32Efer);
+    const bool paging = (vmread(FieldNatural::GuestCr0) & cr0::kPg) != 0;
+    const bool long_mode = paging && (efer_now & efer::kLme) != 0;
+    vmwrite(Field64::GuestIa32Efer, long_mode ? efer_now | efer::kLma : efer_now & ~efer::kLma);
+    const u32 controls = vmread(Field32::EntryControls);
+    vmwrite(Field32::EntryControls,
+            long_mode ? controls | kIa32eModeGuest : controls & ~kIa32eModeGuest);
+    load_pdptes_ = paging && !long_mode && (vmread(FieldNatural::GuestCr4) & cr4::kPae) != 0;
+}
+
+u64 VmxVcpu::general_register(unsigned number) const {
+    constexpr unsigned kRsp = 4;
+    return number == kRsp ? vmread(FieldNatural::GuestRsp) : (&general.rax)[number];
+}
+
+}  // namespace skep::hv::vmx

@@ -1,0 +1,111 @@
+// A virtual CPU on VMX: its VMCS and what VMX leaves to software.
+#pragma once
+
+#include "hv/cpu/backend.hpp"
+#include "hv/memory/frame_pool.hpp"
+#include "hv/vmx/capability.hpp"
+#include "hv/vmx/vmcs.hpp"
+
+#include <array>
+
+namespace skep::hv::vmx {
+
+// A VMCS region, or the VMXON region: 4 KiB, opened by the revision identifier (SDM vol. 3, 25.2).
+struct alignas(kPageSize) Region {
+    u32 revision;
+    u32 abort_indicator;
+    std::array<u8, kPageSize - 8> data;
+};
+static_assert(sizeof(Region) == kPageSize);
+
+enum class Role : u8 {
+    Root,
+    Guest
+};
+
+class VmxVcpu final : public HardwareVcpu {
+  public:
+    static Result<VmxVcpu*> create(Role role, Hpa tables);
+    static void destroy(VmxVcpu* vcpu);
+
+    void acquire() override;
+    void release() override;
+    void switch_in() override;
+    void switch_out() override;
+    Exit enter() override;
+    Event interrupted_event() const override;
+
+    u64 rip() const override { return vmread(FieldNatural::GuestRip); }
+    void advance(u64 length) override;
+    u64 rflags() const override { return vmread(FieldNatural::GuestRflags); }
+    u32 interruptibility() const override { return vmread(Field32::GuestInterruptibilityState); }
+    u8 cpl() const override;
+    u64 read(abi::Field field) const override;
+    void write(abi::Field field, u64 value) override;
+    void inject(Event event) override;
+    void request_interrupt_window(bool wanted) override {
+        set_primary(kInterruptWindowExiting, wanted);
+    }
+    void request_nmi_window(bool wanted) override { set_primary(kNmiWindowExiting, wanted); }
+    u8 task_priority() const override;
+    void set_task_priority(u8 cr8) override;
+    void set_task_priority_threshold(u8 cr8) override;
+    void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }
+    bool set_preemption_deadline(u64 host_tsc) override;
+    void flush_tlb() override { flush_ = true; }
+
+    // Control registers as the guest sees them; the bits that hv keeps are in the masks.
+    u64 guest_cr0() const;
+    u64 guest_cr4() const;
+    void set_cr0(u64 value);
+    void set_cr4(u64 value);
+    u64 general_register(unsigned number) const;
+
+  private:
+    friend class skep::hv::FramePool;
+    VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic);
+    ~VmxVcpu() = default;
+
+    bool is_guest() const { return role_ == Role::Guest; }
+    void write_controls();
+    void write_host_state();
+    void write_threshold();
+    void update_long_mode();
+    void arm_preemption_timer();
+    void flush();
+    void set_primary(u32 bits, bool on);
+    void set_pin(u32 bits, bool on);
+    void load_pdptes();
+
+    // Registers that VMX neither saves nor loads.
+    struct Unswitched {
+        u64 cr2 = 0, dr6 = 0xffff'0ff0;
+        u64 star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0;
+        void save();
+        void load() const;
+    };
+    u64* unswitched(abi::Field field);
+
+    const Role role_;
+    const Hpa vmcs_;
+    const Hpa tables_;
+    const Hpa virtual_apic_;  // guests only
+    u64 deadline_ = abi::kNoDeadline;
+    u32 pin_ = 0, primary_ = 0;
+    u16 vpid_ = 0;
+    u8 threshold_ = 0, written_threshold_ = 0;
+    u32 cpu_plus_1_ = 0;  // whose host state is in the VMCS, whose TLB may know us
+    bool launched_ = false;
+    bool flush_ = true;
+    bool load_pdptes_ = false;
+    bool switched_in_ = false;
+    Unswitched mine_, host_;
+};
+
+// Fills in why `vcpu` left. False: it is finished here, enter again.
+bool decode_exit(VmxVcpu& vcpu, Exit& exit);
+
+// A MOV to or from a control register, or LMSW or CLTS, that touches a bit of the masks.
+void finish_control_register_access(VmxVcpu& vcpu, u64 qualification);
+
+}  // namespace skep::hv::vmx
