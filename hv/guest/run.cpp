@@ -170,7 +170,6 @@ void Vcpu::run(Cpu& cpu) {
     apply_write_back();
     owner_window_ = page_->request_interrupt_window != 0;
     check_events_ = true;
-    armed_deadline_ = abi::kNoDeadline;
     page_->instruction_length = 0;
     page_->instruction_bytes = 0;
 

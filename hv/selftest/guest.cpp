@@ -113,11 +113,11 @@ void Guest::start_long(unsigned vcpu) {
     gdt[1] = 0x00af'9b00'0000'ffff;
     gdt[2] = 0x00cf'9300'0000'ffff;
     constexpr u64 kCode64 = 0xa09b, kData = 0xc093, kBusyTss = 0x8b;
-    const auto segment = [&](Field first, u64 selector, u64 access) {
+    const auto segment = [&](Field first, u64 selector, u64 access, u64 limit = 0xffff'ffff) {
         const auto number = static_cast<u32>(first);
         CHECK_EQ(set({{first, 0, selector},
                       {static_cast<Field>(number + 1), 0, 0},
-                      {static_cast<Field>(number + 2), 0, 0xffff'ffff},
+                      {static_cast<Field>(number + 2), 0, limit},
                       {static_cast<Field>(number + 3), 0, access}},
                      vcpu),
                  0);
@@ -126,7 +126,7 @@ void Guest::start_long(unsigned vcpu) {
     for (const Field data : {Field::EsSelector, Field::SsSelector, Field::DsSelector,
                              Field::FsSelector, Field::GsSelector})
         segment(data, 16, kData);
-    segment(Field::TrSelector, 0, kBusyTss);
+    segment(Field::TrSelector, 0, kBusyTss, 0x67);
     CHECK_EQ(set({{Field::Cr3, 0, kTables},
                   {Field::Cr4, 0, cr4::kPae | cr4::kOsfxsr | cr4::kOsxmmexcpt | cr4::kOsxsave},
                   {Field::Efer, 0, efer::kLme | efer::kLma},

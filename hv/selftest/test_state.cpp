@@ -87,8 +87,9 @@ TEST(timer_and_tsc_move) {
     registers[0x3e0 / 4] = 0xb;
     CHECK_EQ(call(Hypercall::VcpuSetApic, first.id(), 0, address_of(apic)), 0);
     CHECK_EQ(first.set({{Field::ApicTimerRemaining, 0, u64{1} << 40}}), 0);
-    CHECK_EQ(first.run(), ExitReason::TimerArmed);
-    CHECK_EQ(first.run(), ExitReason::Hlt);
+    // Without a timer in the CPU's own virtualization the owner has to be told first.
+    const ExitReason reason = first.run();
+    CHECK_EQ(reason == ExitReason::TimerArmed ? first.run() : reason, ExitReason::Hlt);
     move(first, second);
     const u64 remaining = second.get(Field::ApicTimerRemaining);
     CHECK(remaining < u64{1} << 40 && remaining > (u64{1} << 40) - (u64{1} << 34));

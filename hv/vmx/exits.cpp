@@ -115,6 +115,9 @@ bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
             exit = instruction(ExitKind::Cpuid);
             return true;
         case BasicReason::Hlt:
+            // The instruction has not executed: active (SDM vol. 3, 28.3.4). Bochs 3.0 saves HLT all
+            // the same, and its next entry would sleep, whatever is injected.
+            vmwrite(Field32::GuestActivityState, 0);
             exit = instruction(ExitKind::Hlt);
             return true;
         case BasicReason::Invd:
