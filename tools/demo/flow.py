@@ -4,6 +4,7 @@ from pathlib import Path
 
 from demo import counts, guest
 from demo.host import Host
+from devtool import builder, proc
 from devtool.ui import Stopwatch
 
 COUNTS_BEFORE_SAVE = 10
@@ -49,6 +50,7 @@ def demonstrate(rig: str, image: Path, folder: Path, say, **config) -> dict[str,
     steps = Steps(say)
     with steps.step("guest", "made the guest: Debian's kernel, an initramfs of busybox and skep-guest"):
         made = guest.make()
+        builder.ensure(["skep", "skep-snap"])
     exported = folder / "exported.skep"
     exported.unlink(missing_ok=True)
     first = Host(rig, image, folder, "first", **config)
@@ -86,6 +88,8 @@ def run_and_save(host: Host, made: guest.Guest, exported: Path, steps: Steps) ->
     with steps.step("export", "exported the snapshot to a file on this machine") as step:
         host.skep("snapshot", "export", SNAPSHOT, exported, timeout=120)
         step.note = f"{exported.stat().st_size / 1e6:.1f} MB"
+    with steps.step("verify", "verified the file with skep-snap"):
+        proc.run([builder.programs()["skep-snap"], "verify", exported])
     return before
 
 

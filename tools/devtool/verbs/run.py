@@ -65,7 +65,7 @@ def demo(rig: str, image, options) -> int:
     try:
         flow.demonstrate(rig, image, folder, print_now, cpus=options.cpus, memory_mib=options.memory,
                          uefi=options.uefi)
-    except (CommandError, CountError, LineError, RigError) as error:
+    except (CommandError, CountError, Failure, LineError, RigError) as error:
         say(str(error))
         print_now(f"demo on {rig}: FAILED after {watch}")
         return 1
