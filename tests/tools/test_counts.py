@@ -18,8 +18,9 @@ def test_a_line_cut_by_the_save_joins_up():
     assert judge(text[:50] + text[50:]) == 3
 
 
-def test_an_unfinished_line_does_not_count_yet():
-    assert judge(life(1, 2) + "skep-guest: count 3 ra") == 2
+@pytest.mark.parametrize("end", range(1, len(life(3))))
+def test_an_unfinished_line_does_not_count_yet(end):
+    assert judge(life(1, 2) + life(3)[:end]) == 2
 
 
 @pytest.mark.parametrize("text", [

@@ -2,7 +2,7 @@
 
 import re
 
-LINE = re.compile(r"^skep-guest: count (\d+) ram (.*?) disk (.*?)\r?$", re.MULTILINE)
+LINE = re.compile(r"^skep-guest: count (\d+) ram (.*?) disk (.*?)\r?\n", re.MULTILINE)
 
 
 class CountError(Exception):

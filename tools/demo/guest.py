@@ -11,7 +11,6 @@ from image.root import BUSYBOX, stripped
 
 COMMAND_LINE = "console=ttyS0 quiet panic=-1 reboot=t"
 DISK_MIB = 16
-COUNT = r"^skep-guest: count (\d+) ram (.*?) disk (.*?)\r?$"
 
 # What makes a virtio disk work.
 MODULES = ["virtio_pci", "virtio_blk"]

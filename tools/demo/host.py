@@ -12,8 +12,8 @@ from rig.machine import Config, Forward, RigError
 
 API_PORT = 8443
 # The lines that skepd prints on the console at its start (mgmt/skepd/main.cpp).
-FINGERPRINT = r"skepd: certificate SHA-256 fingerprint: ([0-9A-F:]+)"
-TOKEN = r"skepd: one-time token: (\S+)"
+FINGERPRINT = r"skepd: certificate SHA-256 fingerprint: ([0-9A-F:]+)\r?\n"
+TOKEN = r"skepd: one-time token: (\S+)\r?\n"
 READY = r"skepd: API ready"
 
 

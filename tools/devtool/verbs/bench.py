@@ -12,7 +12,8 @@ from devtool.paths import BUILD
 from devtool.ui import Failure, Stopwatch, say
 from rig.machine import RigError
 
-NAMES = sorted(module.name for module in pkgutil.iter_modules(bench.__path__) if module.name != "figure")
+NOT_BENCHMARKS = {"figure", "peer"}
+NAMES = sorted({module.name for module in pkgutil.iter_modules(bench.__path__)} - NOT_BENCHMARKS)
 
 
 def arguments(parser) -> None:

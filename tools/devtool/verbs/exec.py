@@ -23,7 +23,7 @@ from rig.machine import RigError
 
 # The two lines by which /sbin/init frames the command's output.
 START = r"^skep-exec: start\r?\n"
-END = r"^skep-exec: exit (\d+)\r?$"
+END = r"^skep-exec: exit (\d+)\r?\n"
 END_PREFIX = b"\nskep-exec: exit "
 POWER_OFF_SECONDS = 10
 
