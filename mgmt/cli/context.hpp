@@ -17,35 +17,36 @@
 
 namespace skep::mgmt::cli {
 
-enum class Output { Table, Json };
-
 class Context {
   public:
-    Output output = Output::Table;
+    bool json = false;
     std::string config_path;  // empty: the default one
-    std::string server;       // HOST:PORT of a server in the configuration; empty: the one last logged in to
+    std::string server;       // HOST:PORT; empty: the current one of the configuration
 
+    std::string config_file() const { return config_path.empty() ? default_config_path() : config_path; }
     // The channel to the server, made at its first use.
     Result<std::shared_ptr<grpc::Channel>> channel();
-    // Metadata and deadline of one call. Seconds 0: no deadline.
-    std::unique_ptr<grpc::ClientContext> call(int deadline_seconds = 0);
-    std::string config_file() const;
+    // One call: the credential goes with it.
+    std::unique_ptr<grpc::ClientContext> call() const;
 
-    // The command that was chosen on the command line.
+    // The command that the command line chose.
     std::function<Result<void>()> chosen;
 
   private:
     std::shared_ptr<grpc::Channel> channel_;
-    ServerEntry entry_;
+    Server entry_;
 };
 
-// A subcommand whose body becomes `chosen` when the command line names it.
-template <typename Body>
-void on_chosen(CLI::App* command, Context& context, Body body) {
-    command->callback([&context, body = std::move(body)] { context.chosen = body; });
+// TLS that trusts exactly this certificate.
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const std::string& certificate_pem);
+
+// The arguments of a command, shared by its options and its body.
+template <typename Arguments, typename Body>
+void on_chosen(CLI::App* command, Context& context, std::shared_ptr<Arguments> arguments, Body body) {
+    command->callback([&context, arguments, body] { context.chosen = [&context, arguments, body] { return body(context, *arguments); }; });
 }
 
-// Connects a stub: auto vms = connect<VmService>(context).
+// auto vms = connect<VmService>(context);
 template <typename Service>
 Result<std::unique_ptr<typename Service::Stub>> connect(Context& context) {
     auto channel = context.channel();

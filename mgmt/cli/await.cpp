@@ -1,0 +1,45 @@
+#include "mgmt/cli/await.hpp"
+
+#include "mgmt/cli/progress.hpp"
+#include "mgmt/common/api_status.hpp"
+
+#include "skep/api/v1/operation_service.grpc.pb.h"
+
+#include <unistd.h>
+
+namespace skep::mgmt::cli {
+
+using namespace skep::api::v1;
+
+Result<Operation> wait_for_operation(Context& context, Operation operation, const std::string& label) {
+    auto operations = connect<OperationService>(context);
+    RETURN_IF_ERROR(operations);
+    Progress progress(label);
+    // The bar wants news; otherwise one long call does, which an emulated server thanks for.
+    const int seconds = ::isatty(STDERR_FILENO) == 1 ? 1 : 5;
+    while (!operation.done()) {
+        WaitOperationRequest request;
+        request.set_name(operation.name());
+        request.mutable_timeout()->set_seconds(seconds);
+        WaitOperationResponse response;
+        auto call = context.call();
+        auto status = (*operations)->WaitOperation(call.get(), request, &response);
+        if (!status.ok()) {
+            auto error = from_grpc(status);
+            error.hint = "the operation may go on without us: skep operation get " +
+                         operation.name().substr(operation.name().find('/') + 1);
+            return fail(error);
+        }
+        operation = response.operation();
+        if (operation.has_progress()) {
+            progress.stage(operation.progress().stage());
+            progress.update(operation.progress().done_bytes(), operation.progress().total_bytes());
+        }
+    }
+    if (operation.has_error())
+        return fail(from_api(operation.error()));
+    progress.finish();
+    return operation;
+}
+
+}  // namespace skep::mgmt::cli
