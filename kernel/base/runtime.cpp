@@ -2,6 +2,7 @@
 #include <kernel/base/log.hpp>
 
 #include <cstddef>
+#include <new>
 
 extern "C" {
 
@@ -24,6 +25,8 @@ void* __dso_handle = nullptr;
 
 // libstdc++'s headers call these where the hosted library would throw.
 namespace std {
+const nothrow_t nothrow{};
+
 #define SKEP_THROWER(name)                              \
     [[noreturn]] void name(const char* what);           \
     void name(const char* what) {                       \

@@ -65,6 +65,11 @@ const void* memchr(const void* memory, int value, std::size_t size) {
     return nullptr;
 }
 
+char* strcpy(char* to, const char* from) {
+    memcpy(to, from, strlen(from) + 1);
+    return to;
+}
+
 int strcmp(const char* a, const char* b) {
     while (*a && *a == *b)
         a++, b++;

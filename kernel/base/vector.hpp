@@ -64,11 +64,15 @@ class Vector {
     }
     // New elements are value-initialized.
     [[nodiscard]] Result<> resize(std::size_t size) {
+        if (size > kMaxSize)
+            return fail(Errno::NoMem);
         SKEP_TRY(reserve(size));
-        while (size_ < size)
-            new (data_ + size_++) T();
-        while (size_ > size)
-            data_[--size_].~T();
+        std::size_t at = size_;
+        for (; at < size && at < kMaxSize; at++)
+            new (data_ + at) T();
+        for (; at > size; at--)
+            data_[at - 1].~T();
+        size_ = size;
         return {};
     }
     T pop_back() {
@@ -92,8 +96,9 @@ class Vector {
     }
 
   private:
+    static constexpr std::size_t kMaxSize = (std::size_t{1} << 40) / sizeof(T);
     static void* allocate(std::size_t count) {
-        if (count > static_cast<std::size_t>(-1) / 2 / sizeof(T))
+        if (count > kMaxSize)
             return nullptr;
         return ::operator new(count * sizeof(T), std::nothrow);
     }

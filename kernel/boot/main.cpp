@@ -1,15 +1,25 @@
 // From the boot loader's hand-over to the first program.
+#include <kernel/abi/linux/tables.hpp>
+#include <kernel/arch/x86_64/apic.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/arch/x86_64/fpu.hpp>
+#include <kernel/arch/x86_64/hypercall.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/arch/x86_64/serial.hpp>
+#include <kernel/arch/x86_64/smp.hpp>
+#include <kernel/arch/x86_64/tsc.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/boot/devices.hpp>
 #include <kernel/boot/multiboot2.hpp>
+#include <kernel/dev/acpi/tables.hpp>
+#include <kernel/dev/interrupt_impl.hpp>
 #include <kernel/mm/init.hpp>
+#include <kernel/proc/init.hpp>
+#include <kernel/sched/scheduler.hpp>
 
 extern "C" {
 extern void (*init_array_start[])();
 extern void (*init_array_end[])();
-std::uint64_t ap_boot_stacks[skep::kernel::kMaxCpus];
 }
 
 namespace skep::kernel {
@@ -18,15 +28,24 @@ namespace {
 
 Cpu boot_cpu;
 
-}  // namespace
-
-extern "C" [[noreturn]] void ap_main(std::uint32_t number) {
-    panic("CPU {} started", number);
+// The first thread: what may sleep.
+void finish_boot(void*) {
+    start_other_cpus();
+    start_devices();
+    mount_root();
+    start_init();
 }
 
-extern "C" void syscall_dispatch() {}
-extern "C" void thread_started() {}
-void stop_other_cpus() {}
+void log_boot_information() {
+    log("command line: {}", static_cast<const char*>(boot_information.command_line.data()));
+    log("memory: {} MiB usable", memory_use().free_frames * kPageSize >> 20);
+    for (std::size_t i = 0; i < boot_information.module_count; i++) {
+        const BootModule& m = boot_information.modules[i];
+        log("module {}: {} KiB at {:x}", m.name(), (m.end.value - m.start.value) >> 10, m.start.value);
+    }
+}
+
+}  // namespace
 
 extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t information) {
     serial_init();
@@ -40,14 +59,28 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t info
     if (magic != kMultiboot2Magic)
         panic("not started by a Multiboot2 loader (magic {:x})", magic);
     parse_multiboot2(static_cast<const std::uint8_t*>(direct_map({information})), {information}, boot_information);
-    log("command line: {}", boot_information.command_line.data());
     init_physical_memory(boot_information);
-    log("memory: {} MiB usable", memory_use().free_frames * kPageSize >> 20);
-    for (std::size_t i = 0; i < boot_information.module_count; i++) {
-        const BootModule& m = boot_information.modules[i];
-        log("module {}: {} KiB at {:x}", m.name(), (m.end.value - m.start.value) >> 10, m.start.value);
-    }
-    panic("nothing more to do");
+    log_boot_information();
+    if (!allocate_trap_stacks(boot_cpu))
+        panic("no memory");
+    init_fpu_on_this_cpu();
+    init_hypercalls();
+
+    read_acpi_tables(boot_information, acpi_machine);
+    init_tsc(under_hv() ? host_info().tsc_frequency : 0);
+    init_local_apic(acpi_machine.local_apic);
+    boot_cpu.timer_deadline = ~0ull;
+    init_scheduler_on_this_cpu(boot_cpu);
+    enable_local_apic();
+    boot_cpu.apic_id = local_apic_id();
+    init_interrupts();
+    calibrate_apic_timer();
+    boot_cpu.online = true;
+
+    linux_abi::init_tables();
+    if (!start_kernel_thread("boot", finish_boot, nullptr))
+        panic("no memory for the first thread");
+    run_idle_loop();
 }
 
 }  // namespace skep::kernel

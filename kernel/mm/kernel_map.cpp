@@ -3,6 +3,7 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/mm/layout.hpp>
+#include <kernel/mm/vm_map.hpp>
 #include <kernel/sync/spinlock.hpp>
 
 #include <algorithm>

@@ -9,8 +9,6 @@ namespace skep::kernel {
 // not executable. Frames must be available.
 void init_kernel_map(PhysAddr ram_end);
 const PageTable& kernel_page_table();
-// A fresh top-level table that shares the kernel's half.
-Result<PhysAddr> make_top_level_table();
 
 // A stack of kKernelStackSize with an absent page below it. -> its upper end.
 inline constexpr std::size_t kKernelStackSize = 32 * 1024;

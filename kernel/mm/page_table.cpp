@@ -57,7 +57,7 @@ bool PageTable::free_below(Pte& entry, int level, std::uint64_t base, std::uint6
     bool used = false;
     for (unsigned i = 0; i < 512; i++) {
         Pte& below = table[i];
-        if (!below.present())
+        if (!below.mapped())
             continue;
         const std::uint64_t address = base + i * step;
         if (level > 2 && !below.large() && address < end && address + step > start &&

@@ -13,11 +13,15 @@ class Pte {
                                    kAccessed = 32, kDirty = 64, kLarge = 128, kGlobal = 256;
     // Available to software: the frame is not a counted page (device memory, large guest memory).
     static constexpr std::uint64_t kUncounted = 1ull << 9;
+    // Available to software, in an entry that is not present: the page is kept but nobody may access it.
+    static constexpr std::uint64_t kHidden = 1ull << 10;
     static constexpr std::uint64_t kNoExecute = 1ull << 63;
     static constexpr std::uint64_t kAddressMask = 0x000f'ffff'ffff'f000;
 
     std::uint64_t value = 0;
     bool present() const { return value & kPresent; }
+    bool hidden() const { return (value & (kPresent | kHidden)) == kHidden; }
+    bool mapped() const { return present() || hidden(); }
     bool writable() const { return value & kWrite; }
     bool large() const { return value & kLarge; }
     bool counted() const { return !(value & kUncounted); }
@@ -36,7 +40,7 @@ class PageTable {
     // The entry at exactly `level`, its tables made as needed. Errors: NoMem; Exist if a larger page is there.
     Result<Pte*> make(std::uint64_t address, int level);
 
-    // Calls visit(address, Pte&, level) for each present leaf in [start, end); tables that are absent are
+    // Calls visit(address, Pte&, level) for each mapped leaf in [start, end); tables that are absent are
     // skipped in one step.
     template <typename Visit>
     void for_each(std::uint64_t start, std::uint64_t end, Visit visit) const {
@@ -44,14 +48,14 @@ class PageTable {
             int level;
             Pte* pte = find_or_gap(start, level);
             const std::uint64_t size = level_size(level), base = start & ~(size - 1);
-            if (pte && pte->present())
+            if (pte && pte->mapped())
                 visit(base, *pte, level);
             if (base + size <= start)  // wrapped
                 return;
             start = base + size;
         }
     }
-    // Frees the tables (not the leaves) that serve only [start, end), which must hold no present leaf.
+    // Frees the tables (not the leaves) that serve only [start, end), which must hold no mapped leaf.
     void free_tables(std::uint64_t start, std::uint64_t end);
 
     static constexpr std::uint64_t level_size(int level) { return std::uint64_t{kPageSize} << 9 * (level - 1); }

@@ -15,6 +15,7 @@ struct ObjectPage {
     // The frame has a reference count and the receiver owns one reference (release_frame() when it is no
     // longer mapped). Else the object owns the frame for as long as the object lives.
     bool counted = true;
+    bool uncached = false;  // device registers
 };
 
 class VmObject : public RefCounted {

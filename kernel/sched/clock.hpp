@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/base/list.hpp>
+#include <kernel/base/pairing_heap.hpp>
 #include <kernel/sync/wait.hpp>
 
 namespace skep::kernel {
@@ -11,15 +12,17 @@ std::int64_t realtime_now();   // since 1970-01-01 00:00 UTC, nanoseconds
 void set_realtime(std::int64_t now);
 std::uint64_t tsc_frequency(); // Hz
 
-// Calls `callback` once, in interrupt context with interrupts masked, at or after the deadline.
-class Timer {
+// Calls `callback` once, in interrupt context with interrupts masked, at or after the deadline. The callback may
+// arm its timer again. Its owner calls arm() and cancel() from one thread at a time.
+class Timer : public PairingNode<Timer> {
   public:
     using Callback = void (*)(Timer&, void* context);
     Timer(Callback callback, void* context) : callback_(callback), context_(context) {}
     ~Timer() { cancel(); }
     void arm(Nanoseconds deadline);  // re-arms if armed
     void cancel();                   // the callback does not run after cancel() has returned
-    bool armed() const;
+    bool armed() const { return armed_.load(std::memory_order_relaxed); }
+    Nanoseconds deadline() const { return deadline_; }
 
   private:
     friend class TimerQueue;
@@ -27,8 +30,8 @@ class Timer {
     Callback callback_;
     void* context_;
     Nanoseconds deadline_ = kForever;
-    std::uint32_t heap_index_ = ~0u;
-    std::uint32_t cpu_ = 0;
+    std::atomic<bool> armed_{false};
+    std::atomic<std::uint32_t> cpu_{0};  // whose queue it is (or was last) in
 };
 
 }  // namespace skep::kernel

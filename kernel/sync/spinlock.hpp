@@ -42,6 +42,7 @@ class [[nodiscard]] SpinGuard {
     }
 
   private:
+    friend class WaitQueue;  // gives the lock up without unmasking interrupts
     SpinLock& lock_;
     bool interrupts_;
     bool held_ = true;

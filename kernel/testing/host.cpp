@@ -198,7 +198,7 @@ void run_timers() {
         }
         if (!due)
             return;
-        TimerAccess::fire(*due);
+        TimerAccess::fire(*due);  // clears armed_ first
     }
 }
 void advance_clock(Nanoseconds by) {
@@ -219,20 +219,18 @@ std::int64_t realtime_now() {
 void Timer::arm(Nanoseconds deadline) {
     cancel();
     const std::unique_lock lock(testing::timers_mutex);
+    armed_ = true;
     testing::armed.push_back(this);
     testing::deadlines.push_back(deadline);
 }
 void Timer::cancel() {
     const std::unique_lock lock(testing::timers_mutex);
     const auto it = std::ranges::find(testing::armed, this);
+    armed_ = false;
     if (it == testing::armed.end())
         return;
     testing::deadlines.erase(testing::deadlines.begin() + (it - testing::armed.begin()));
     testing::armed.erase(it);
-}
-bool Timer::armed() const {
-    const std::unique_lock lock(testing::timers_mutex);
-    return std::ranges::find(testing::armed, this) != testing::armed.end();
 }
 
 // --- memory ---

@@ -7,9 +7,12 @@
 
 namespace skep::kernel {
 
-// Runs a timer's callback; the machine's timer queue and the host's stand-in share it.
+// Runs a timer's callback.
 struct TimerAccess {
-    static void fire(Timer& timer) { timer.callback_(timer, timer.context_); }
+    static void fire(Timer& timer) {
+        timer.armed_ = false;
+        timer.callback_(timer, timer.context_);
+    }
 };
 
 namespace testing {

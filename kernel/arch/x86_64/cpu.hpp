@@ -1,34 +1,11 @@
-// Instructions that C++ has no word for: ports, MSRs, control registers, CPUID, interrupt masking.
+// Instructions that C++ has no word for: ports (port_io.hpp), MSRs, control registers, CPUID, interrupt masking.
 #pragma once
+
+#include <kernel/dev/port_io.hpp>
 
 #include <cstdint>
 
 namespace skep::kernel {
-
-inline std::uint8_t in8(std::uint16_t port) {
-    std::uint8_t value;
-    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-inline std::uint16_t in16(std::uint16_t port) {
-    std::uint16_t value;
-    asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-inline std::uint32_t in32(std::uint16_t port) {
-    std::uint32_t value;
-    asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-inline void out8(std::uint16_t port, std::uint8_t value) {
-    asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-inline void out16(std::uint16_t port, std::uint16_t value) {
-    asm volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-inline void out32(std::uint16_t port, std::uint32_t value) {
-    asm volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
 
 // SDM vol. 4, chapter 2; APM vol. 2, appendix A.
 enum class Msr : std::uint32_t {

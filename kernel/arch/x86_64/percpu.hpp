@@ -38,6 +38,8 @@ struct Cpu {
     std::uint32_t apic_id;
     bool reschedule;                          // switch at the next opportunity; own CPU only
     std::uint32_t preempt_off;                // > 0: interrupts are served, but this thread stays
+    std::uint64_t timer_deadline;             // what the local APIC timer is set to
+    bool migrate;                             // who is switched away from belongs on another CPU
     std::atomic<bool> online;
     RunQueue* run_queue;
     TimerQueue* timers;
@@ -74,6 +76,9 @@ class [[nodiscard]] PreemptOff {
 
 // GDT, TSS, IDT, GS base, SYSCALL MSRs, CR4 features of the calling CPU.
 void init_this_cpu(Cpu& cpu);
+
+// The stacks of NMI, double fault and machine check; false: no memory.
+bool allocate_trap_stacks(Cpu& cpu);
 
 // For a panic: the others halt for good.
 void stop_other_cpus();

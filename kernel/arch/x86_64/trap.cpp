@@ -1,8 +1,15 @@
 #include <kernel/arch/x86_64/trap.hpp>
 
+#include <kernel/arch/x86_64/apic.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/dev/interrupt_impl.hpp>
+#include <kernel/mm/address_space.hpp>
+#include <kernel/mm/layout.hpp>
+#include <kernel/mm/slab.hpp>
+#include <kernel/proc/user_entry.hpp>
+#include <kernel/sched/scheduler.hpp>
 
 #include <array>
 
@@ -20,16 +27,15 @@ std::array<Gate, 256> idt;
 
 // Interrupt-stack-table numbers of the vectors that must not run on the interrupted stack.
 constexpr unsigned kIstNmi = 1, kIstDoubleFault = 2, kIstMachineCheck = 3;
-constexpr unsigned kIstStackSize = 8192;
-alignas(16) char ist_stacks[3][kIstStackSize];
+constexpr std::size_t kIstStackSize = 8192;
 
 unsigned ist_of(unsigned vector) {
-    switch (static_cast<Vector>(vector)) {
-    case Vector::Nmi:
+    switch (static_cast<TrapVector>(vector)) {
+    case TrapVector::Nmi:
         return kIstNmi;
-    case Vector::DoubleFault:
+    case TrapVector::DoubleFault:
         return kIstDoubleFault;
-    case Vector::MachineCheck:
+    case TrapVector::MachineCheck:
         return kIstMachineCheck;
     default:
         return 0;
@@ -57,10 +63,6 @@ void load_idt() {
             idt[v].high = handler >> 32;
         }
     }
-    Cpu& cpu = *cpus[0];
-    for (unsigned i = 0; i < 3; i++)
-        if (cpu.tss.ist[i] == 0)
-            cpu.tss.ist[i] = reinterpret_cast<std::uint64_t>(ist_stacks[i]) + kIstStackSize;
     struct [[gnu::packed]] {
         std::uint16_t limit;
         std::uint64_t base;
@@ -103,12 +105,105 @@ namespace {
 
 }  // namespace
 
+namespace {
+
+struct ExceptionFixup {
+    std::uint64_t at, fixup;
+};
+extern "C" const ExceptionFixup exception_table_start[], exception_table_end[];
+
+// The fix-up of a faulting instruction of user_access.S, or 0.
+std::uint64_t fixup_of(std::uint64_t rip) {
+    for (const auto* e = exception_table_start; e < exception_table_end; e++)
+        if (e->at == rip)
+            return e->fixup;
+    return 0;
+}
+
+void handle_kernel_exception(TrapFrame& frame) {
+    const std::uint64_t address = read_cr2();
+    const std::uint64_t fixup = fixup_of(frame.rip);
+    const bool page_fault = frame.vector == static_cast<std::uint64_t>(TrapVector::PageFault);
+    if (!fixup || (!page_fault && frame.vector != static_cast<std::uint64_t>(TrapVector::GeneralProtection)))
+        panic_in_trap(frame);
+    // With interrupts masked nothing may sleep, so the page cannot be brought in.
+    if (page_fault && address < kUserEnd && frame.rflags & kRflagsInterrupt) {
+        enable_interrupts();
+        const bool resolved = resolve_user_fault(address, frame.error);
+        disable_interrupts();
+        if (resolved)
+            return;
+    }
+    frame.rip = fixup;
+}
+
+void handle_interrupt(std::uint8_t vector) {
+    switch (vector) {
+    case kTimerVector:
+        end_of_interrupt();
+        this_cpu().timer_deadline = kForever;
+        on_timer_interrupt();
+        return;
+    case kRescheduleVector:
+        end_of_interrupt();
+        on_reschedule_interrupt();
+        return;
+    case kTlbVector:
+        handle_tlb_interrupt();
+        end_of_interrupt();
+        return;
+    case kStopVector:
+        for (;;)
+            asm volatile("cli; hlt");
+    case kSpuriousVector:
+        return;
+    default:
+        if (vector >= kFirstDeviceVector && vector <= kLastDeviceVector)
+            handle_device_interrupt(vector);
+        else
+            log("unexpected interrupt {}", vector);
+    }
+}
+
+}  // namespace
+
 extern "C" void trap_dispatch(TrapFrame* frame) {
-    panic_in_trap(*frame);
+    if (frame->vector >= kFirstExternalVector) {
+        handle_interrupt(static_cast<std::uint8_t>(frame->vector));
+        if (frame->from_user())
+            finish_user_entry(*frame);
+        else
+            preempt_if_asked();  // interrupts were on, so nothing is held
+        return;
+    }
+    if (!frame->from_user()) {
+        // CR2 is read before interrupts come on.
+        handle_kernel_exception(*frame);
+        return;
+    }
+    const std::uint64_t address = read_cr2();
+    enable_interrupts();
+    handle_user_exception(*frame, address);
+    disable_interrupts();
+    finish_user_entry(*frame);
 }
 
 extern "C" void trap_dispatch_paranoid(TrapFrame* frame) {
+    if (frame->vector == static_cast<std::uint64_t>(TrapVector::Nmi)) {
+        log("NMI");
+        return;
+    }
     panic_in_trap(*frame);
+}
+
+bool allocate_trap_stacks(Cpu& cpu) {
+    for (unsigned i = 0; i < 3; i++) {
+        auto* stack = static_cast<char*>(kernel_allocate(kIstStackSize));
+        if (!stack)
+            return false;
+        cpu.tss.ist[i] = reinterpret_cast<std::uint64_t>(stack) + kIstStackSize;
+    }
+    return true;
 }
 
 }  // namespace skep::kernel

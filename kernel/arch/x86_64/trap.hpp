@@ -23,7 +23,7 @@ static_assert(offsetof(TrapFrame, vector) == FRAME_VECTOR);
 static_assert(offsetof(TrapFrame, cs) == FRAME_CS);
 
 // SDM vol. 3, table 6-1.
-enum class Vector : std::uint8_t {
+enum class TrapVector : std::uint8_t {
     DivideError = 0,
     Debug = 1,
     Nmi = 2,
@@ -51,6 +51,7 @@ inline constexpr std::uint64_t kFaultUser = 4;
 inline constexpr std::uint64_t kFaultReserved = 8;
 inline constexpr std::uint64_t kFaultFetch = 16;
 
+inline constexpr std::uint8_t kFirstExternalVector = 0x20;
 // Vectors of our own: devices 0x30..0xdf, then inter-processor and local ones.
 inline constexpr std::uint8_t kFirstDeviceVector = 0x30;
 inline constexpr std::uint8_t kLastDeviceVector = 0xdf;

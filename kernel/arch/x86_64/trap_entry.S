@@ -144,6 +144,12 @@ return_to_user:
 user_iret:
     iretq
 
+    // void enter_user_mode(TrapFrame* frame): interrupts masked
+    .globl enter_user_mode
+enter_user_mode:
+    movq %rdi, %rsp
+    jmp return_to_user
+
     // void switch_context(uint64_t* save_rsp (RDI), uint64_t load_rsp (RSI))
     .align 16
     .globl switch_context

@@ -1,0 +1,40 @@
+// How a kind of program talks to the kernel. One constant object per personality; a process points at its own.
+#pragma once
+
+#include <kernel/abi/syscall.hpp>
+#include <kernel/arch/x86_64/trap.hpp>
+#include <kernel/proc/elf.hpp>
+#include <kernel/proc/signal_state.hpp>
+
+namespace skep::kernel {
+
+class Process;
+class Thread;
+
+struct StackLayout;  // kernel/proc/exec.hpp
+
+struct Personality {
+    const char* name;
+    // Whether the program is of this kind.
+    bool (*recognizes)(const ElfImage& image);
+    // By number; null: no such call.
+    const Syscall* (*find_syscall)(std::uint64_t number);
+    // Number and arguments from the frame; the result, or the error, into it.
+    std::uint64_t (*syscall_number)(const TrapFrame& frame, std::uint64_t (&arguments)[6]);
+    void (*set_result)(TrapFrame& frame, const Result<std::uint64_t>& result);
+    // The frame as it was before the call, so that returning makes it again.
+    void (*restart_syscall)(TrapFrame& frame);
+    // The registers and the stack's auxiliary vector of a new program.
+    void (*start_program)(TrapFrame& frame, UserAddr stack);
+    std::size_t (*auxiliary_vector)(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity);
+    // Builds the frame of a handler on the user stack and points the registers at it. Errors: Fault.
+    Result<> (*push_signal_frame)(TrapFrame& frame, const SignalInfo& info, const SignalAction& action, const SignalSet& mask);
+};
+
+// NoSys, with one rate-limited line in the log.
+Result<std::uint64_t> unknown_syscall(const Personality& personality, std::uint64_t number);
+
+extern const Personality linux_personality;
+const Personality* find_personality(const ElfImage& image);
+
+}  // namespace skep::kernel

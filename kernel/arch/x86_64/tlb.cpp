@@ -1,0 +1,94 @@
+#include <kernel/arch/x86_64/apic.hpp>
+#include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/arch/x86_64/trap.hpp>
+#include <kernel/mm/address_space.hpp>
+#include <kernel/mm/kernel_map.hpp>
+#include <kernel/mm/vm_map.hpp>
+#include <kernel/proc/process.hpp>
+#include <kernel/sched/thread_impl.hpp>
+
+namespace skep::kernel {
+
+namespace {
+
+// One shootdown at a time. Whoever waits has interrupts on and so answers others' requests.
+std::atomic<bool> busy;
+struct {
+    VmMap* map;
+    std::uint64_t start, end;
+    std::atomic<std::uint64_t> waiting;  // bit per CPU that has not answered
+} request;
+
+constexpr std::uint64_t kWholesale = 64 * kPageSize;
+
+void flush_here(std::uint64_t start, std::uint64_t end) {
+    if (end - start > kWholesale) {
+        write_cr3(read_cr3());
+        return;
+    }
+    for (std::uint64_t a = start; a < end; a += kPageSize)
+        flush_tlb_page(a);
+}
+
+void load(Cpu& cpu, VmMap& map) {
+    VmMap* previous = cpu.map;
+    if (previous == &map)
+        return;
+    Ref<VmMap> counted(&map);
+    cpu.map = counted.leak();
+    map.active_cpus.fetch_or(std::uint64_t{1} << cpu.number);
+    write_cr3(map.root().value);
+    if (previous) {
+        previous->active_cpus.fetch_and(~(std::uint64_t{1} << cpu.number));
+        Ref<VmMap>::adopt(previous).reset();
+    }
+}
+
+}  // namespace
+
+void load_address_space(Cpu& cpu, const Thread& next) {
+    if (next.process->map)
+        load(cpu, *next.process->map);
+}
+
+void switch_address_space(VmMap& map) {
+    const InterruptsOff off;
+    load(this_cpu(), map);
+}
+
+void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end) {
+    const PreemptOff stay;
+    std::uint64_t others;
+    {
+        const InterruptsOff off;
+        if (this_cpu().map == &map)
+            flush_here(start, end);
+        others = map.active_cpus.load() & ~(std::uint64_t{1} << this_cpu().number);
+    }
+    if (!others)
+        return;
+    while (busy.exchange(true, std::memory_order_acquire))
+        pause();
+    request.map = &map;
+    request.start = start;
+    request.end = end;
+    request.waiting.store(others);
+    for (std::uint32_t i = 0; i < cpu_count; i++)
+        if (others >> i & 1)
+            send_interrupt(*cpus[i], kTlbVector);
+    while (request.waiting.load(std::memory_order_acquire))
+        pause();
+    busy.store(false, std::memory_order_release);
+}
+
+void handle_tlb_interrupt() {
+    const Cpu& cpu = this_cpu();
+    const std::uint64_t me = std::uint64_t{1} << cpu.number;
+    if (!(request.waiting.load(std::memory_order_acquire) & me))
+        return;
+    if (cpu.map == request.map)
+        flush_here(request.start, request.end);
+    request.waiting.fetch_and(~me, std::memory_order_release);
+}
+
+}  // namespace skep::kernel

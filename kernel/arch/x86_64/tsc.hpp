@@ -1,0 +1,16 @@
+// The time-stamp counter as the kernel's clock.
+#pragma once
+
+#include <kernel/sync/wait.hpp>
+
+#include <cstdint>
+
+namespace skep::kernel {
+
+// Finds the frequency: `known` Hz (hv told it), or measured against the PIT. From here on monotonic_now()
+// counts. Interrupts masked.
+void init_tsc(std::uint64_t known);
+// The counter's value at a monotonic time; at least 1.
+std::uint64_t tsc_at(Nanoseconds time);
+
+}  // namespace skep::kernel

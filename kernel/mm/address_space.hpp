@@ -1,0 +1,21 @@
+// Address spaces on CPUs.
+#pragma once
+
+#include <kernel/arch/x86_64/percpu.hpp>
+
+#include <cstdint>
+
+namespace skep::kernel {
+
+class Thread;
+class VmMap;
+
+// On a switch to a program's thread: loads its map unless it is loaded already. Kernel threads keep what was
+// there. Interrupts masked.
+void load_address_space(Cpu& cpu, const Thread& next);
+// The current process got another map (exec).
+void switch_address_space(VmMap& map);
+// The TLB vector's work.
+void handle_tlb_interrupt();
+
+}  // namespace skep::kernel

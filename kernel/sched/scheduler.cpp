@@ -1,0 +1,373 @@
+#include <kernel/sched/scheduler.hpp>
+
+#include <kernel/arch/x86_64/apic.hpp>
+#include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/arch/x86_64/percpu.hpp>
+#include <kernel/base/log.hpp>
+#include <kernel/mm/address_space.hpp>
+#include <kernel/mm/kernel_map.hpp>
+#include <kernel/sched/timer_queue.hpp>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace skep::kernel {
+
+extern "C" void switch_context(std::uint64_t* save_rsp, std::uint64_t load_rsp);
+extern "C" void thread_start();
+
+namespace {
+
+bool is_idle(const Cpu& cpu) {
+    return cpu.thread == cpu.idle;
+}
+
+// A CPU for a thread that becomes runnable: where it ran last unless that is busy and another idles.
+Cpu& choose_cpu(const Thread& thread) {
+    Cpu& last = *cpus[thread.cpu.load(std::memory_order_relaxed)];
+    const bool last_allowed = thread.affinity >> last.number & 1;
+    // Its stack is in use there: only that CPU can tell when it is free.
+    if (thread.on_cpu.load(std::memory_order_acquire))
+        return last;
+    if (last_allowed && is_idle(last) && last.run_queue->empty())
+        return last;
+    Cpu* best = last_allowed ? &last : nullptr;
+    for (std::uint32_t i = 0; i < cpu_count; i++) {
+        Cpu& cpu = *cpus[i];
+        if (!cpu.online.load(std::memory_order_acquire) || !(thread.affinity >> i & 1))
+            continue;
+        if (is_idle(cpu) && cpu.run_queue->empty())
+            return cpu;
+        if (!best)
+            best = &cpu;
+    }
+    return best ? *best : last;
+}
+
+// Interrupts masked.
+void enqueue(Thread& thread, bool front = false) {
+    Cpu& cpu = choose_cpu(thread);
+    thread.cpu.store(cpu.number, std::memory_order_relaxed);
+    cpu.run_queue->put(thread, front);
+    if (&cpu != &this_cpu()) {
+        send_interrupt(cpu, kRescheduleVector);
+        return;
+    }
+    if (is_idle(cpu) || thread.level < cpu.thread->level)
+        cpu.reschedule = true;
+    else
+        update_timer_interrupt();  // the running thread's slice is limited now
+}
+
+void finish_switch() {
+    Cpu& cpu = this_cpu();
+    Thread* previous = cpu.previous;
+    cpu.previous = nullptr;
+    if (!previous)
+        return;
+    const bool exited = previous->state.load(std::memory_order_relaxed) == ThreadState::Exited;
+    const bool migrate = std::exchange(cpu.migrate, false);
+    previous->on_cpu.store(false, std::memory_order_release);
+    if (exited) {
+        free_kernel_stack(previous->stack_top);
+        free_fpu(previous->fpu);
+        delete previous;
+    } else if (migrate) {
+        enqueue(*previous);
+    }
+}
+
+Thread* steal_for(const Cpu& cpu) {
+    for (std::uint32_t i = 1; i < cpu_count; i++) {
+        Cpu& victim = *cpus[(cpu.number + i) % cpu_count];
+        if (victim.online.load(std::memory_order_acquire) && victim.run_queue->length() > 0)
+            if (Thread* thread = victim.run_queue->steal(cpu.number))
+                return thread;
+    }
+    return nullptr;
+}
+
+void charge(Thread& thread, Nanoseconds now) {
+    const Nanoseconds used = now - thread.switched_in;
+    thread.run_time += used;
+    thread.slice_used += used;
+    thread.switched_in = now;
+}
+
+}  // namespace
+
+extern "C" void thread_started() {
+    finish_switch();
+    enable_interrupts();
+}
+
+void schedule() {
+    Cpu& cpu = this_cpu();
+    Thread& current = *cpu.thread;
+    cpu.reschedule = false;
+    const Nanoseconds now = monotonic_now();
+    charge(current, now);
+    if (&current != cpu.idle && current.state.load(std::memory_order_relaxed) == ThreadState::Running) {
+        const bool used_up = current.slice_used >= kSlice;
+        if (used_up) {
+            current.slice_used = 0;
+            if (current.level != kLevelKernel && current.level < kLevelUserLast)
+                current.level++;
+        }
+        current.state.store(ThreadState::Runnable, std::memory_order_relaxed);
+        // A CPU that it may run on gets it when its stack is free: finish_switch().
+        cpu.migrate = !(current.affinity >> cpu.number & 1);
+        if (!cpu.migrate)
+            cpu.run_queue->put(current, !used_up);
+    }
+    Thread* next = cpu.run_queue->take(cpu.number);
+    // Not allowed here any more: pass it on.
+    while (next && !(next->affinity >> cpu.number & 1) && !next->on_cpu.load(std::memory_order_acquire)) {
+        enqueue(*next);
+        next = cpu.run_queue->take(cpu.number);
+    }
+    if (!next)
+        next = steal_for(cpu);
+    if (!next)
+        next = cpu.idle;
+    next->state.store(ThreadState::Running, std::memory_order_relaxed);
+    next->cpu.store(cpu.number, std::memory_order_relaxed);
+    next->switched_in = now;
+    if (next == &current) {
+        update_timer_interrupt();
+        return;
+    }
+    next->on_cpu.store(true, std::memory_order_relaxed);
+    cpu.thread = next;
+    cpu.previous = &current;
+    cpu.kernel_stack = next->stack_top;
+    cpu.tss.rsp[0] = next->stack_top;
+    update_timer_interrupt();
+    if (current.fpu && current.fpu_live)
+        save_fpu(*current.fpu);
+    if (next->process) {
+        load_address_space(cpu, *next);
+        write_msr(Msr::FsBase, next->fs_base);
+        write_msr(Msr::KernelGsBase, next->gs_base);
+    }
+    if (next->fpu && next->fpu_live)
+        restore_fpu(*next->fpu);
+    switch_context(&current.saved_rsp, next->saved_rsp);
+    finish_switch();
+}
+
+void preempt_if_asked() {
+    Cpu& cpu = this_cpu();
+    if (cpu.reschedule && cpu.preempt_off == 0)
+        schedule();
+}
+
+void update_timer_interrupt() {
+    Cpu& cpu = this_cpu();
+    Nanoseconds deadline = cpu.timers->next_deadline();
+    if (!is_idle(cpu) && !cpu.run_queue->empty()) {
+        const Thread& current = *cpu.thread;
+        const Nanoseconds left = current.slice_used < kSlice ? kSlice - current.slice_used : 0;
+        deadline = std::min(deadline, current.switched_in + left);
+    }
+    program_timer(deadline);
+}
+
+void on_timer_interrupt() {
+    Cpu& cpu = this_cpu();
+    const Nanoseconds now = monotonic_now();
+    cpu.timers->run(now);
+    Thread& current = *cpu.thread;
+    if (&current == cpu.idle) {
+        cpu.reschedule = cpu.reschedule || !cpu.run_queue->empty();
+    } else if (!cpu.run_queue->empty()) {
+        charge(current, now);
+        if (current.slice_used >= kSlice || cpu.run_queue->has_urgent(current.level))
+            cpu.reschedule = cpu.reschedule || current.slice_used >= kSlice;
+    }
+    update_timer_interrupt();
+}
+
+void on_reschedule_interrupt() {
+    Cpu& cpu = this_cpu();
+    if (is_idle(cpu) || (cpu.thread->level > 0 && cpu.run_queue->has_urgent(cpu.thread->level - 1)))
+        cpu.reschedule = true;
+    update_timer_interrupt();
+}
+
+void begin_sleep(Sleep how) {
+    Thread& me = *this_cpu().thread;
+    me.interruptible.store(how == Sleep::Interruptible, std::memory_order_relaxed);
+    me.state.store(ThreadState::Sleeping, std::memory_order_seq_cst);
+}
+
+void sleep_now() {
+    Thread& me = *this_cpu().thread;
+    if (me.level > kLevelUserFirst)
+        me.level--;
+    me.slice_used = 0;
+    schedule();
+}
+
+void cancel_sleep() {
+    Thread& me = *this_cpu().thread;
+    ThreadState expected = ThreadState::Sleeping;
+    // Already woken: it is in a queue, and comes back from there.
+    if (!me.state.compare_exchange_strong(expected, ThreadState::Running))
+        schedule();
+}
+
+bool wake(Thread& thread) {
+    const InterruptsOff off;
+    ThreadState expected = ThreadState::Sleeping;
+    if (!thread.state.compare_exchange_strong(expected, ThreadState::Runnable))
+        return false;
+    enqueue(thread);
+    return true;
+}
+
+void wake_interruptible(Thread& thread) {
+    if (thread.interruptible.load(std::memory_order_seq_cst))
+        wake(thread);
+}
+
+void interrupt_thread(Thread& thread) {
+    const InterruptsOff off;
+    const Cpu& cpu = *cpus[thread.cpu.load(std::memory_order_relaxed)];
+    if (&cpu != &this_cpu() && thread.on_cpu.load(std::memory_order_acquire))
+        send_interrupt(cpu, kRescheduleVector);
+}
+
+Result<Thread*> create_thread(const char* name, void (*entry)(void*), void* argument) {
+    auto* thread = new (std::nothrow) Thread;
+    if (!thread)
+        return fail(Errno::NoMem);
+    auto stack = allocate_kernel_stack();
+    if (!stack) {
+        delete thread;
+        return fail(stack.error());
+    }
+    thread->name = name;
+    thread->stack_top = *stack;
+    // What switch_context pops, below the place of the user frame.
+    auto* sp = reinterpret_cast<std::uint64_t*>(&thread->user_frame());
+    *--sp = 0;  // alignment, and the end of backtraces
+    *--sp = 0;
+    *--sp = reinterpret_cast<std::uint64_t>(&thread_start);
+    *--sp = 0;                                          // rbp
+    *--sp = 0;                                          // rbx
+    *--sp = reinterpret_cast<std::uint64_t>(entry);     // r12
+    *--sp = reinterpret_cast<std::uint64_t>(argument);  // r13
+    *--sp = 0;                                          // r14
+    *--sp = 0;                                          // r15
+    thread->saved_rsp = reinterpret_cast<std::uint64_t>(sp);
+    return thread;
+}
+
+void start_thread(Thread& thread) {
+    const InterruptsOff off;
+    thread.cpu.store(this_cpu().number, std::memory_order_relaxed);
+    thread.state.store(ThreadState::Runnable, std::memory_order_relaxed);
+    enqueue(thread);
+}
+
+void destroy_unstarted_thread(Thread* thread) {
+    free_kernel_stack(thread->stack_top);
+    free_fpu(thread->fpu);
+    delete thread;
+}
+
+void exit_thread() {
+    disable_interrupts();
+    this_cpu().thread->state.store(ThreadState::Exited, std::memory_order_relaxed);
+    schedule();
+    panic("an exited thread was resumed");
+}
+
+void init_scheduler_on_this_cpu(Cpu& cpu) {
+    cpu.run_queue = new (std::nothrow) RunQueue;
+    cpu.timers = new (std::nothrow) TimerQueue;
+    cpu.idle = new (std::nothrow) Thread;
+    if (!cpu.run_queue || !cpu.timers || !cpu.idle)
+        panic("no memory for CPU {}", cpu.number);
+    cpu.idle->name = "idle";
+    cpu.idle->level = kLevels;
+    cpu.idle->cpu = cpu.number;
+    cpu.idle->state = ThreadState::Running;
+    cpu.idle->on_cpu = true;
+    cpu.thread = cpu.idle;
+}
+
+void run_idle_loop() {
+    for (;;) {
+        disable_interrupts();
+        Cpu& cpu = this_cpu();
+        if (cpu.reschedule || !cpu.run_queue->empty()) {
+            schedule();
+            continue;
+        }
+        if (cpu_count > 1)
+            if (Thread* stolen = steal_for(cpu)) {
+                cpu.run_queue->put(*stolen, true);
+                continue;
+            }
+        enable_interrupts_and_halt();
+    }
+}
+
+// --- kernel/sched/thread.hpp ---
+
+Thread& current_thread() {
+    Thread* thread;
+    asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_THREAD));
+    return *thread;
+}
+
+std::uint32_t current_cpu() {
+    const InterruptsOff off;
+    return this_cpu().number;
+}
+
+Result<Thread*> start_kernel_thread(const char* name, void (*entry)(void*), void* argument) {
+    struct Start {
+        void (*entry)(void*);
+        void* argument;
+    };
+    auto* start = new (std::nothrow) Start{entry, argument};
+    if (!start)
+        return fail(Errno::NoMem);
+    auto thread = create_thread(
+        name,
+        [](void* p) {
+            const Start start = *static_cast<Start*>(p);
+            delete static_cast<Start*>(p);
+            start.entry(start.argument);
+            exit_thread();
+        },
+        start);
+    if (!thread) {
+        delete start;
+        return thread;
+    }
+    (*thread)->level = kLevelKernel;
+    start_thread(**thread);
+    return thread;
+}
+
+void yield() {
+    const InterruptsOff off;
+    Thread& me = *this_cpu().thread;
+    me.slice_used = kSlice;
+    schedule();
+}
+
+void sleep_until(std::uint64_t deadline) {
+    WaitQueue nobody;
+    SpinLock lock("sleep_until");
+    SpinGuard guard(lock);
+    while (monotonic_now() < deadline)
+        (void)nobody.wait(guard, Sleep::Uninterruptible, deadline);
+}
+
+}  // namespace skep::kernel

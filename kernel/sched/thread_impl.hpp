@@ -1,0 +1,93 @@
+// A thread: what the scheduler switches between. Kernel threads have no process.
+#pragma once
+
+#include <kernel/arch/x86_64/fpu.hpp>
+#include <kernel/arch/x86_64/trap.hpp>
+#include <kernel/base/list.hpp>
+#include <kernel/mm/user.hpp>
+#include <kernel/proc/signal_state.hpp>
+#include <kernel/sched/thread.hpp>
+#include <kernel/sync/wait.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace skep::kernel {
+
+enum class ThreadState : std::uint8_t {
+    Running,   // on a CPU
+    Runnable,  // in a run queue, or about to be put there by who woke it
+    Sleeping,
+    Exited,    // its stack is freed by whom its CPU switches to
+};
+
+// Scheduling levels, 0 first. Kernel threads that serve devices come before programs; a program's thread
+// sinks when it uses up its slice and rises when it sleeps.
+inline constexpr std::uint8_t kLevelKernel = 0;
+inline constexpr std::uint8_t kLevelUserFirst = 1;
+inline constexpr std::uint8_t kLevelUserLast = 4;
+inline constexpr unsigned kLevels = 5;
+
+// A system call that was interrupted before it did anything starts again after the signal, unless a handler
+// without SA_RESTART runs.
+enum class SyscallRestart : std::uint8_t { None, Wanted };
+
+struct RunTag {};
+struct ProcessTag {};
+
+class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
+  public:
+    // The frame at the top of a program's thread's kernel stack: its registers in user mode.
+    TrapFrame& user_frame() { return *(reinterpret_cast<TrapFrame*>(stack_top) - 1); }
+
+    const char* name = "";
+    std::uint64_t stack_top = 0;
+    std::uint64_t saved_rsp = 0;
+
+    std::atomic<ThreadState> state{ThreadState::Runnable};
+    std::atomic<bool> on_cpu{false};         // its stack is in use; set and cleared by the switch
+    std::atomic<bool> interruptible{false};  // the sleep, if it sleeps
+    std::uint8_t level = kLevelUserFirst;
+    std::atomic<std::uint32_t> cpu{0};       // where it runs or ran last
+    std::uint64_t affinity = ~0ull;          // bit per CPU
+    Nanoseconds slice_used = 0;
+    Nanoseconds switched_in = 0;
+    Nanoseconds run_time = 0;
+
+    // Of a program's thread.
+    Process* process = nullptr;
+    std::int32_t id = 0;
+    std::uint64_t fs_base = 0, gs_base = 0;
+    FpuState* fpu = nullptr;
+    bool fpu_live = true;  // the registers are the program's while it runs; not under an FpuBorrowed
+    ThreadSignals signals;             // under Process::lock
+    std::atomic<bool> attention{false};  // something to do before the return to user mode
+    SyscallRestart restart = SyscallRestart::None;
+    UserAddr clear_child_tid = 0;
+    UserAddr store_id_at_start = 0;
+    UserAddr robust_list = 0;
+    char command[16] = {};  // prctl(PR_SET_NAME)
+};
+
+// Puts the calling thread to sleep; the pieces from which WaitQueue::wait is made. Interrupts must be masked
+// from begin_sleep on. Between begin_sleep and sleep, wakers may already come.
+void begin_sleep(Sleep how);
+// Gives up the CPU until woken. Nothing spins on locks of this CPU.
+void sleep_now();
+// Instead of sleep_now: stays awake.
+void cancel_sleep();
+// Ends a sleep that has begun; false if the thread does not sleep.
+bool wake(Thread& thread);
+// The same if the sleep is interruptible.
+void wake_interruptible(Thread& thread);
+
+// A thread that runs in user mode on another CPU is made to enter the kernel.
+void interrupt_thread(Thread& thread);
+
+// A thread that is not running yet; start_thread makes it runnable.
+Result<Thread*> create_thread(const char* name, void (*entry)(void*), void* argument);
+void start_thread(Thread& thread);
+void destroy_unstarted_thread(Thread* thread);
+[[noreturn]] void exit_thread();
+
+}  // namespace skep::kernel
