@@ -526,6 +526,16 @@ Result<> VmMap::set_brk(std::uint64_t to) {
     return {};
 }
 
+Result<VmMap::SharedPlace> VmMap::shared_place(std::uint64_t address) {
+    const MutexGuard guard(lock_);
+    const MapEntry* e = find(address);
+    if (!e)
+        return fail(Errno::Fault);
+    if (!e->shared)
+        return SharedPlace{nullptr, 0};
+    return SharedPlace{e->object.get(), e->offset + (address - e->start)};
+}
+
 Result<PhysAddr> VmMap::physical(std::uint64_t address) {
     const MutexGuard guard(lock_);
     int level;

@@ -86,7 +86,13 @@ class VmMap : public RefCounted {
     std::uint64_t mapped_bytes() const { return mapped_; }
     std::uint64_t resident_pages() const { return resident_.load(std::memory_order_relaxed); }
 
-    // The physical page behind an address as it is now (futexes shared between processes).
+    // Where in which object an address of a shared mapping is; null object: it is private. Fault: not mapped.
+    struct SharedPlace {
+        const VmObject* object;  // to be compared, not to be used
+        std::uint64_t offset;
+    };
+    Result<SharedPlace> shared_place(std::uint64_t address);
+    // The physical page behind an address as it is now; Fault if there is none.
     Result<PhysAddr> physical(std::uint64_t address);
 
     PhysAddr root() const { return table_.root(); }

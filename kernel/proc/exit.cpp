@@ -126,7 +126,7 @@ void exit_user_thread() {
     release_robust_futexes(me);
     if (me.clear_child_tid) {
         (void)copy_out(me.clear_child_tid, std::uint32_t{0});
-        (void)futex_wake(me.clear_child_tid, false, 1, ~0u);
+        (void)futex_wake(me.clear_child_tid, true, 1, ~0u);
     }
     {
         const SpinGuard guard(process_lock);

@@ -11,8 +11,8 @@ namespace skep::kernel {
 namespace {
 
 struct Key {
-    std::uint64_t space;  // the map, or 0 for a physical address
-    std::uint64_t address;
+    std::uint64_t space;    // the map, or the object of a shared mapping
+    std::uint64_t address;  // in it
     bool operator==(const Key&) const = default;
 };
 
@@ -40,15 +40,10 @@ Result<Key> key_of(UserAddr address, bool shared) {
     if (address % 4 != 0)
         return fail(Errno::Inval);
     VmMap& map = *current_process().map;
-    if (!shared)
-        return Key{reinterpret_cast<std::uint64_t>(&map), address};
-    for (int attempt = 0; attempt < 3; attempt++) {
-        if (auto page = map.physical(address))
-            return Key{0, page->value};
-        if (!map.fault(address, FaultAccess::Write) && !map.fault(address, FaultAccess::Read))
-            return fail(Errno::Fault);
-    }
-    return fail(Errno::Fault);
+    if (shared)
+        if (const auto place = SKEP_TRY(map.shared_place(address)); place.object)
+            return Key{reinterpret_cast<std::uint64_t>(place.object), place.offset};
+    return Key{reinterpret_cast<std::uint64_t>(&map), address};
 }
 
 // The lock of the bucket that the sleeper is in; it may be moved until the lock is held.

@@ -12,7 +12,7 @@ namespace skep::kernel {
 class Thread;
 
 // Sleeps while the word at `address` is `expected`, until a wake whose mask has a bit in common with `mask`.
-// `shared`: also with other processes, by the physical page. Errors: Again (the word differs), Intr, TimedOut,
+// `shared`: also with other processes, if the word is in a shared mapping. Errors: Again (the word differs), Intr, TimedOut,
 // Fault, Inval (misaligned).
 Result<> futex_wait(UserAddr address, bool shared, std::uint32_t expected, std::uint32_t mask, Nanoseconds deadline);
 // Wakes up to `count`. -> how many.

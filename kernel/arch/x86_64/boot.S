@@ -91,7 +91,10 @@ start64:
     call kernel_main
 1:  hlt
     jmp 1b
-2:  movl %edi, %edi
+    // The stack is not in the boot tables.
+2:  movq ap_boot_cr3, %rax
+    movq %rax, %cr3
+    movl %edi, %edi
     movq ap_boot_stacks(,%rdi,8), %rsp
     xorl %ebp, %ebp
     call ap_main

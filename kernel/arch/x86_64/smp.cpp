@@ -17,6 +17,7 @@
 
 extern "C" {
 std::uint64_t ap_boot_stacks[skep::kernel::kMaxCpus];
+std::uint64_t ap_boot_cr3;
 extern char ap_trampoline[], ap_trampoline_cpu[], ap_trampoline_end[];
 void ap_start32();
 }
@@ -69,6 +70,7 @@ bool start_cpu(Cpu& cpu) {
 
 void start_other_cpus() {
     const bool hv = under_hv();
+    ap_boot_cr3 = kernel_page_table().root().value;
     const std::size_t found = hv ? host_info().cpu_count : acpi_machine.cpu_count;
     for (std::size_t i = 0; i < found && i < kMaxCpus; i++) {
         const std::uint32_t apic_id = hv ? host_info().apic_ids[i] : acpi_machine.apic_ids[i];
@@ -101,7 +103,6 @@ void start_other_cpus() {
 
 extern "C" [[noreturn]] void ap_main(std::uint32_t number) {
     Cpu& cpu = *cpus[number];
-    write_cr3(kernel_page_table().root().value);
     init_this_cpu(cpu);
     init_fpu_on_this_cpu();
     enable_local_apic();

@@ -6,7 +6,6 @@
 #include <kernel/sched/clock.hpp>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 
 namespace skep::kernel {
@@ -35,8 +34,8 @@ std::uint64_t measure(std::uint16_t count) {
     out8(kSystemControl, static_cast<std::uint8_t>((in8(kSystemControl) & ~kSpeaker) | kGate2));
     out8(kPitCommand, kChannel2Mode0);
     out8(kPitChannel2, count & 0xff);
+    const std::uint64_t start = read_tsc();  // the last write starts the count
     out8(kPitChannel2, static_cast<std::uint8_t>(count >> 8));
-    const std::uint64_t start = read_tsc();
     while (!(in8(kSystemControl) & kOut2))
         if (read_tsc() - start > 10'000'000'000)
             return 0;  // no PIT
@@ -49,12 +48,12 @@ void init_tsc(std::uint64_t known) {
     if (known) {
         frequency = known;
     } else {
-        constexpr std::uint16_t kCount = 23864;  // 20 ms
-        std::array<std::uint64_t, 3> ticks;
-        for (auto& t : ticks)
-            t = measure(kCount);
-        std::ranges::sort(ticks);  // an emulator that was descheduled spoils one
-        frequency = ticks[1] * kPitFrequency / kCount;
+        // An emulator that is descheduled meanwhile only ever makes a measurement longer.
+        constexpr std::uint16_t kCount = 11932;  // 10 ms
+        std::uint64_t ticks = ~std::uint64_t{0};
+        for (int i = 0; i < 5; i++)
+            ticks = std::min(ticks, measure(kCount));
+        frequency = ticks * kPitFrequency / kCount;
         if (frequency < 1'000'000) {
             log("TSC: no PIT to measure it by; assuming 1 GHz");
             frequency = 1'000'000'000;
