@@ -26,14 +26,6 @@ constexpr u32 kPresentWritable = 3, kLarge = 0x80;
 
 }  // namespace
 
-abi::HostStats host_stats() {
-    alignas(4096) static u8 frame[4096];
-    CHECK_EQ(call(Hypercall::Stats, address_of(frame)), 0);
-    abi::HostStats stats;
-    std::memcpy(&stats, frame, sizeof stats);
-    return stats;
-}
-
 Guest::Guest(unsigned slot, unsigned vcpus) : ram_(rams[slot]), slot_(slot), vcpus_(vcpus) {
     std::memset(ram_, 0, kRam);
     const i64 id = call(Hypercall::VmCreate);

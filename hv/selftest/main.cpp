@@ -3,10 +3,9 @@
 #include "hv/selftest/check.hpp"
 #include "hv/selftest/cpus.hpp"
 #include "hv/selftest/hypercalls.hpp"
+#include "hv/selftest/machine.hpp"
 
 extern "C" {
-extern const skep::hv::u64 vector_addresses[33];
-extern skep::hv::u64 idt[];
 extern void (*init_array_start[])();
 extern void (*init_array_end[])();
 extern const char read_guarded[], read_guarded_fault[];
@@ -19,34 +18,6 @@ namespace {
 Test* first = nullptr;
 Test* last = nullptr;
 unsigned failed_checks = 0;
-
-void build_idt() {
-    for (unsigned i = 0; i < 33; ++i) {
-        const u64 handler = vector_addresses[i];
-        idt[2 * i] = (handler & 0xffff) | 8 << 16 | u64{0x8e00} << 32 | (handler >> 16) << 48;
-        idt[2 * i + 1] = 0;
-    }
-}
-
-bool find_hv() {
-    const CpuidResult leaf = cpuid(abi::kCpuidSignatureLeaf);
-    if (leaf.ebx != abi::kCpuidSignature || leaf.ecx != leaf.ebx || leaf.edx != leaf.ebx)
-        return false;
-    const CpuidResult vendor = cpuid(0);
-    on_amd = vendor.ebx != 0x756e'6547;  // "Genu"
-    return true;
-}
-
-[[noreturn]] void end(unsigned failed) {
-    // QEMU's isa-debug-exit, else ACPI S5 of QEMU's and Bochs' PIIX4, else nothing.
-    out8(0xf4, failed == 0 ? 16 : 1);
-    asm volatile("outw %0, %1" : : "a"(static_cast<u16>(0x2000)), "Nd"(static_cast<u16>(0xb004)));
-    asm volatile("outw %0, %1" : : "a"(static_cast<u16>(0x2000)), "Nd"(static_cast<u16>(0x604)));
-    // Bochs' shutdown port.
-    for (const char c : {'S', 'h', 'u', 't', 'd', 'o', 'w', 'n'})
-        out8(0x8900, static_cast<u8>(c));
-    halt_forever();
-}
 
 }  // namespace
 
@@ -77,17 +48,9 @@ extern "C" void selftest_exception(Frame& frame) {
 }
 
 extern "C" void selftest_main() {
-    init_serial();
-    build_idt();
-    // The firmware's 8259 timer would end every stay in a guest.
-    out8(0x21, 0xff);
-    out8(0xa1, 0xff);
+    set_up_machine();
     for (auto* constructor = init_array_start; constructor != init_array_end; ++constructor)
         (*constructor)();
-    if (!find_hv()) {
-        print("hv-selftest: hv is not there");
-        end(1);
-    }
     unsigned passed = 0, failed = 0;
     for (Test* test = first; test != nullptr; test = test->next) {
         failed_checks = 0;

@@ -1,0 +1,86 @@
+#include "hv/selftest/machine.hpp"
+
+#include "hv/arch/instructions.hpp"
+#include "hv/selftest/check.hpp"
+#include "hv/selftest/hypercalls.hpp"
+
+#include <cstring>
+
+extern "C" {
+extern const skep::hv::u64 vector_addresses[33];
+extern skep::hv::u64 idt[];
+}
+
+namespace skep::hv::selftest {
+
+namespace {
+
+volatile u32& local_apic(u32 offset) {
+    return *reinterpret_cast<volatile u32*>(0xfee0'0000u + offset);
+}
+
+void build_idt() {
+    for (unsigned i = 0; i < 33; ++i) {
+        const u64 handler = vector_addresses[i];
+        idt[2 * i] = (handler & 0xffff) | 8 << 16 | u64{0x8e00} << 32 | (handler >> 16) << 48;
+        idt[2 * i + 1] = 0;
+    }
+}
+
+bool find_hv() {
+    const CpuidResult leaf = cpuid(abi::kCpuidSignatureLeaf);
+    if (leaf.ebx != abi::kCpuidSignature || leaf.ecx != leaf.ebx || leaf.edx != leaf.ebx)
+        return false;
+    alignas(4096) static u8 frame[4096];
+    // Both instructions exist on neither vendor: ask CPUID first, then hv.
+    on_amd = cpuid(0).ebx != 0x756e'6547;  // "Genu"
+    if (call(abi::Hypercall::Info, address_of(frame)) != 0)
+        return false;
+    return true;
+}
+
+}  // namespace
+
+void set_up_machine() {
+    init_serial();
+    build_idt();
+    // The firmware's 8259 timer would end every stay in a guest.
+    out8(0x21, 0xff);
+    out8(0xa1, 0xff);
+    if (!find_hv()) {
+        print("hv is not there");
+        end(1);
+    }
+}
+
+void start_ticks() {
+    local_apic(0xf0) = 0x1ff;
+    local_apic(0x3e0) = 0xb;       // divide by 1
+    local_apic(0x320) = 0x2'0020;  // periodic, vector 32
+    local_apic(0x380) = 1'000'000;
+}
+
+void end_tick() {
+    local_apic(0xb0) = 0;
+}
+
+abi::HostStats host_stats() {
+    alignas(4096) static u8 frame[4096];
+    abi::HostStats stats{};
+    if (call(abi::Hypercall::Stats, address_of(frame)) == 0)
+        std::memcpy(&stats, frame, sizeof stats);
+    return stats;
+}
+
+void end(unsigned failed) {
+    // QEMU's isa-debug-exit, else ACPI S5 of QEMU's and Bochs' PIIX4, else nothing.
+    out8(0xf4, failed == 0 ? 16 : 1);
+    asm volatile("outw %0, %1" : : "a"(static_cast<u16>(0x2000)), "Nd"(static_cast<u16>(0xb004)));
+    asm volatile("outw %0, %1" : : "a"(static_cast<u16>(0x2000)), "Nd"(static_cast<u16>(0x604)));
+    // Bochs' shutdown port.
+    for (const char c : {'S', 'h', 'u', 't', 'd', 'o', 'w', 'n'})
+        out8(0x8900, static_cast<u8>(c));
+    halt_forever();
+}
+
+}  // namespace skep::hv::selftest
