@@ -49,6 +49,16 @@ struct ControlData {
     PeerCredentials credentials;
     // In, for receive_message: how many descriptors the caller has room for.
     std::size_t file_capacity = 0;
+    // Out: the files still count as open in the message; release_files() once they have descriptors.
+    bool release_after_adding = false;
+    void release_files() {
+        if (release_after_adding)
+            for (const Ref<File>& file : files)
+                file->descriptor_removed();
+        release_after_adding = false;
+        files.clear();
+    }
+    ~ControlData() { release_files(); }
 };
 
 struct Message {

@@ -30,8 +30,10 @@ Result<> File::read_directory(DirectorySink&) {
 }
 
 void File::descriptor_removed() {
-    if (descriptors_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    if (descriptors_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+        on_descriptor_removed();
         return;
+    }
     knotes_.close(*this);
     on_last_close();
 }

@@ -61,6 +61,8 @@ class File : public RefCounted {
     virtual Result<> read_directory(DirectorySink&);
     // The last descriptor that names this open file goes away (memory may live on).
     virtual void on_last_close() {}
+    // One of several descriptors went away.
+    virtual void on_descriptor_removed() {}
 
     // The vnode that it was opened by (a regular file, directory, device node, fifo), or null.
     const Ref<Vnode>& vnode() const { return vnode_; }
@@ -80,6 +82,7 @@ class File : public RefCounted {
     // Kept by descriptor tables and by messages in flight.
     void descriptor_added() { descriptors_.fetch_add(1, std::memory_order_relaxed); }
     void descriptor_removed();
+    std::uint32_t descriptor_count() const { return descriptors_.load(std::memory_order_relaxed); }
     // close() of one descriptor: event filters that were registered by its number go away.
     void descriptor_closed(const void* table, std::uint32_t descriptor) { knotes_.remove_descriptor(*this, table, descriptor); }
     KnoteList& knotes() { return knotes_; }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kernel/base/ref.hpp>
+#include <kernel/base/text.hpp>
 #include <kernel/event/source.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/mm/vm_object.hpp>
@@ -71,6 +72,12 @@ class Vnode : public RefCounted {
     virtual Result<Ref<Vnode>> parent() { return fail(Errno::NotDir); }  // the root's is itself
     // The name under which parent() has this directory. -> length, NoEnt if it was removed.
     virtual Result<std::size_t> name_in_parent(std::span<char>) { return fail(Errno::NoEnt); }
+    // One of the names of a file of any kind, if the file system knows (for /proc/PID/exe). NoEnt: none is left.
+    struct Name {
+        Ref<Vnode> directory;
+        Text name;
+    };
+    virtual Result<Name> any_name() { return fail(Errno::NoEnt); }
     virtual Result<Ref<Vnode>> create(std::string_view, const NewFile&) { return fail(Errno::RoFs); }
     virtual Result<> link(std::string_view, Vnode&) { return fail(Errno::RoFs); }
     virtual Result<> unlink(std::string_view) { return fail(Errno::RoFs); }            // IsDir for directories

@@ -106,6 +106,8 @@ Result<TmpfsEntry*> Tmpfs::add(TmpfsVnode& directory, std::string_view name, Ref
     entry->next_in_bucket = head;
     head = entry.get();
     directory.entries_.push_back(*entry);
+    if (!entry->vnode->entry_)
+        entry->vnode->entry_ = entry.get();
     files_.fetch_add(1);
     return entry.leak();
 }

@@ -98,6 +98,7 @@ class TmpfsVnode final : public Vnode {
     Result<Ref<Vnode>> lookup(std::string_view) override;
     Result<Ref<Vnode>> parent() override;
     Result<std::size_t> name_in_parent(std::span<char>) override;
+    Result<Name> any_name() override;
     Result<Ref<Vnode>> create(std::string_view, const NewFile&) override;
     Result<> link(std::string_view, Vnode&) override;
     Result<> unlink(std::string_view) override;
@@ -134,11 +135,12 @@ class TmpfsVnode final : public Vnode {
     Mutex write_lock_{"TmpfsVnode write"};
     // A symlink.
     Text target_;
+    // Under the namespace lock. One of the file's names; a directory has no other. Null: none that is known.
+    TmpfsEntry* entry_ = nullptr;
     // A directory; under the namespace lock.
     List<TmpfsEntry> entries_;
     std::uint64_t next_position_ = 1;
     Ref<TmpfsVnode> parent_;
-    TmpfsEntry* entry_ = nullptr;  // in parent_; null: the root, or removed
     bool removed_ = false;
 };
 

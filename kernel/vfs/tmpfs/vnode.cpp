@@ -140,6 +140,13 @@ Result<std::size_t> TmpfsVnode::name_in_parent(std::span<char> buffer) {
     return entry_->name.view().copy(buffer.data(), buffer.size());
 }
 
+Result<Vnode::Name> TmpfsVnode::any_name() {
+    MutexGuard guard(tmpfs().namespace_);
+    if (!entry_)
+        return fail(Errno::NoEnt);
+    return Name{Ref<Vnode>(entry_->directory), SKEP_TRY(Text::copy(entry_->name.view()))};
+}
+
 Result<Ref<Vnode>> TmpfsVnode::create(std::string_view name, const NewFile& what) {
     if (!is_directory())
         return fail(Errno::NotDir);
@@ -150,9 +157,7 @@ Result<Ref<Vnode>> TmpfsVnode::create(std::string_view name, const NewFile& what
         return fail(Errno::NoEnt);
     if (tmpfs().find(*this, name))
         return fail(Errno::Exist);
-    TmpfsEntry* entry = SKEP_TRY(tmpfs().add(*this, name, fresh));
-    if (fresh->is_directory())
-        fresh->entry_ = entry;
+    SKEP_TRY(tmpfs().add(*this, name, fresh));
     entry_added(*fresh);
     return Ref<Vnode>(std::move(fresh));
 }
@@ -259,10 +264,8 @@ Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view n
         target.entry_removed(*other);
         entry_added(*other);
         target.entry_added(*moved);
-        if (moved->is_directory())
-            moved->entry_ = existing;
-        if (other->is_directory())
-            other->entry_ = source;
+        moved->entry_ = existing;
+        other->entry_ = source;
         return {};
     }
     if (existing) {
@@ -277,7 +280,8 @@ Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view n
         if (existing->vnode->has_mount())
             return fail(Errno::Busy);
         replaced = std::exchange(existing->vnode, moved);
-        replaced->entry_ = nullptr;
+        if (replaced->entry_ == existing)
+            replaced->entry_ = nullptr;
         replaced->removed_ = replaced->is_directory();
         {
             SpinGuard attributes(replaced->attributes_lock_);
@@ -292,8 +296,7 @@ Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view n
     tmpfs().remove(*source);
     entry_removed(*moved);
     target.entry_added(*moved);
-    if (moved->is_directory())
-        moved->entry_ = existing;
+    moved->entry_ = existing;
     moved->touch(false);
     moved->changed(kFileRenamed);
     guard.unlock();

@@ -1,0 +1,49 @@
+#include <kernel/dev/tty/console.hpp>
+
+#include <kernel/arch/x86_64/serial.hpp>
+#include <kernel/dev/tty/uart16550.hpp>
+#include <kernel/vfs/device.hpp>
+
+namespace skep::kernel {
+
+namespace {
+
+constexpr std::uint32_t kCom1Line = 4;  // ISA IRQ
+// As Linux numbers them (admin-guide/devices.txt).
+constexpr std::uint32_t kTtyMajor = 5, kTtyMinor = 0, kConsoleMinor = 1, kSerialMajor = 4, kSerialMinor = 64;
+
+class TtyDevice final : public Device {
+  public:
+    explicit TtyDevice(Ref<Tty> tty) : tty_(std::move(tty)) {}
+    Result<Ref<File>> open(std::uint32_t flags) override { return tty_->open(flags); }
+
+  private:
+    Ref<Tty> tty_;
+};
+
+class ControllingTtyDevice final : public Device {
+  public:
+    Result<Ref<File>> open(std::uint32_t flags) override {
+        Ref<Tty> tty = Tty::controlling();
+        if (!tty)
+            return fail(Errno::NxIo);
+        return tty->open(flags);
+    }
+};
+
+}  // namespace
+
+Result<> init_console() {
+    static Uart16550* uart = new (std::nothrow) Uart16550(kCom1);
+    if (!uart)
+        return fail(Errno::NoMem);
+    Ref<Tty> tty = SKEP_TRY(make_ref<Tty>(*uart));
+    Ref<TtyDevice> device = SKEP_TRY(make_ref<TtyDevice>(tty));
+    SKEP_TRY(register_device({.name = "console", .permissions = 0600, .number = device_number(kTtyMajor, kConsoleMinor)}, device));
+    SKEP_TRY(register_device({.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)}, device));
+    Ref<ControllingTtyDevice> controlling = SKEP_TRY(make_ref<ControllingTtyDevice>());
+    SKEP_TRY(register_device({.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)}, controlling));
+    return uart->start(*tty, kCom1Line);
+}
+
+}  // namespace skep::kernel
