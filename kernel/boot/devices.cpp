@@ -2,8 +2,11 @@
 
 #include <kernel/base/log.hpp>
 #include <kernel/boot/multiboot2.hpp>
+#include <kernel/dev/tty/console.hpp>
+#include <kernel/ipc/unix_socket.hpp>
 #include <kernel/vfs/device.hpp>
 #include <kernel/vfs/file_system.hpp>
+#include <kernel/vfs/procfs/procfs.hpp>
 #include <kernel/vfs/tmpfs/archive.hpp>
 #include <kernel/vfs/tmpfs/tmpfs.hpp>
 
@@ -33,7 +36,6 @@ void start_devices() {
     // initialize_network() and pci::initialize() join with kernel/net.
 }
 
-void early_console();
 void mount_root() {
     auto root = must(Tmpfs::create(), "root file system");
     if (const BootModule* archive = boot_information.module("root")) {
@@ -44,7 +46,11 @@ void mount_root() {
     }
     must(mounts().mount(root, nullptr, "root"), "mount of the root file system");
     must(mounts().mount(must(init_devfs(), "devfs"), root_directory("dev"), "devfs"), "mount of /dev");
-    early_console();
+    must(init_console(), "console");
+    must(mounts().mount(must(create_procfs(), "procfs"), root_directory("proc"), "proc"), "mount of /proc");
+    if (auto tmp = root->root()->create("tmp", {.type = VnodeType::Directory, .permissions = 01777}); !tmp && tmp.error() != Errno::Exist)
+        must(std::move(tmp), "/tmp");
+    init_unix_sockets();
 }
 
 }  // namespace skep::kernel
