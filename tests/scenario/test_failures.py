@@ -6,11 +6,14 @@ import time
 import pytest
 
 from demo import flow
-from demo.host import CommandError
+from demo.host import CommandError, Host
+from devtool.appliance import Appliance
+from devtool.paths import BUILD
 from scenario.conftest import delete
 
 # What one guest more may leave behind: caches of the kernel and of skepd, not a guest's memory.
 SLACK_BYTES = 24 << 20
+GUEST_BYTES = 256 << 20
 
 
 def state(host, vm: str) -> str:
@@ -58,6 +61,24 @@ def test_a_triple_fault_ends_that_guest_alone(host, made, vm, fresh):
         seen = int(watched.wait_for(r"count (\d+) ", 30 * host.patience)[1])
         watched.wait_for(rf"count {seen + 5} ram ok disk ok", 30 * host.patience)
     delete(host, other)
+
+
+def test_a_killed_device_process_ends_its_guest_alone(rig, made):
+    """skepd as a child of a shell on the console, so that the test can kill what skepd started."""
+    image = Appliance(command=["sh", "-c", "/usr/sbin/skepd & exec sh"]).image("with-shell")
+    with Host(rig, image, BUILD / "scenario" / rig, "with-shell") as own:
+        own.login()
+        flow.upload(own, made)
+        flow.create(own, "killed", made)
+        start_and_count(own, "killed").__exit__()
+        before = free_bytes(own)
+        own.machine.send(b"killall -9 skep-vmm\n")
+        wait_for_state(own, "killed", "VM_STATE_CRASHED", 30)
+        assert free_bytes(own) > before + GUEST_BYTES - SLACK_BYTES
+        # The same guest starts anew, and so does another one.
+        start_and_count(own, "killed").__exit__()
+        flow.create(own, "other", made)
+        start_and_count(own, "other").__exit__()
 
 
 def test_memory_comes_back(host, made, fresh):
