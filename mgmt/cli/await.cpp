@@ -1,9 +1,10 @@
 #include "mgmt/cli/await.hpp"
 
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/progress.hpp"
 #include "mgmt/common/api_status.hpp"
 
-#include "skep/api/v1/operation_service.grpc.pb.h"
+#include "skep/api/v1/operation_service.pb.h"
 
 #include <unistd.h>
 
@@ -12,8 +13,6 @@ namespace skep::mgmt::cli {
 using namespace skep::api::v1;
 
 Result<Operation> wait_for_operation(Context& context, Operation operation, const std::string& label) {
-    auto operations = connect<OperationService>(context);
-    RETURN_IF_ERROR(operations);
     Progress progress(label);
     // The bar wants news; otherwise one long call does, which an emulated server thanks for.
     const int seconds = ::isatty(STDERR_FILENO) == 1 ? 1 : 5;
@@ -22,10 +21,8 @@ Result<Operation> wait_for_operation(Context& context, Operation operation, cons
         request.set_name(operation.name());
         request.mutable_timeout()->set_seconds(seconds);
         WaitOperationResponse response;
-        auto call = context.call();
-        auto status = (*operations)->WaitOperation(call.get(), request, &response);
-        if (!status.ok()) {
-            auto error = from_grpc(status);
+        if (auto answered = call(context, request, response); !answered) {
+            auto error = answered.error();
             error.hint = "the operation may go on without us: skep operation get " +
                          operation.name().substr(operation.name().find('/') + 1);
             return fail(error);

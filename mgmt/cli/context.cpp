@@ -1,5 +1,6 @@
 #include "mgmt/cli/context.hpp"
 
+#include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
@@ -34,10 +35,8 @@ Result<std::shared_ptr<grpc::Channel>> Context::channel() {
     return channel_;
 }
 
-std::unique_ptr<grpc::ClientContext> Context::call() const {
-    auto call = std::make_unique<grpc::ClientContext>();
-    call->AddMetadata("authorization", "Bearer " + entry_.secret());
-    return call;
+void Context::authorize(grpc::ClientContext& call) const {
+    call.AddMetadata("authorization", "Bearer " + entry_.secret());
 }
 
 }  // namespace skep::mgmt::cli

@@ -3,6 +3,8 @@
 #include "mgmt/cli/output.hpp"
 #include "mgmt/common/version.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

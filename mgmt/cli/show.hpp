@@ -9,6 +9,9 @@
 #include "skep/api/v1/snapshot_service.pb.h"
 #include "skep/api/v1/vm_service.pb.h"
 
+#include <cstdio>
+#include <string>
+
 namespace skep::mgmt::cli {
 
 std::string details(const skep::api::v1::Vm& vm);

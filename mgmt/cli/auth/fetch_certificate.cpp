@@ -26,7 +26,7 @@ Error no_answer(const std::string& address, const std::string& why) {
         .with_hint("does the appliance run, and is this its address? Its console says 'skepd: listening on ...'");
 }
 
-Result<UniqueFd> connect_to(const std::string& address, int timeout_seconds) {
+Result<UniqueFd> connect_to(const std::string& address, unsigned timeout_seconds) {
     auto colon = address.rfind(':');
     auto host = address.substr(0, colon), port = address.substr(colon + 1);
     if (host.size() > 2 && host.front() == '[' && host.back() == ']')
@@ -43,7 +43,7 @@ Result<UniqueFd> connect_to(const std::string& address, int timeout_seconds) {
         if (!fd)
             continue;
         // Bounds connect, too.
-        timeval timeout{timeout_seconds, 0};
+        timeval timeout{static_cast<time_t>(timeout_seconds), 0};
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
         if (::connect(fd.get(), entry->ai_addr, entry->ai_addrlen) == 0)
@@ -62,7 +62,7 @@ std::string ssl_error_text() {
 
 }  // namespace
 
-Result<FetchedCertificate> fetch_certificate(const std::string& address, int timeout_seconds) {
+Result<FetchedCertificate> fetch_certificate(const std::string& address, unsigned timeout_seconds) {
     auto fd = connect_to(address, timeout_seconds);
     RETURN_IF_ERROR(fd);
     std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);

@@ -13,6 +13,6 @@ struct FetchedCertificate {
 };
 
 // A TLS handshake with nothing verified and nothing sent. UNAVAILABLE if nobody answers.
-Result<FetchedCertificate> fetch_certificate(const std::string& address, int timeout_seconds);
+Result<FetchedCertificate> fetch_certificate(const std::string& address, unsigned timeout_seconds);
 
 }  // namespace skep::mgmt::cli

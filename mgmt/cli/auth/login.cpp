@@ -6,6 +6,8 @@
 
 #include "skep/api/v1/auth_service.grpc.pb.h"
 
+#include <grpcpp/channel.h>
+
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,7 +20,7 @@ using namespace skep::api::v1;
 
 struct Arguments {
     std::string address, fingerprint, token;
-    int timeout = 60;
+    std::uint32_t timeout = 60;
 };
 
 std::string display_name() {
@@ -91,14 +93,14 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_login(CLI::App& parent, Context& context) {
+void add_login(Parent& parent, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = parent.add_subcommand("login", "trades an appliance's one-time token for a credential");
-    command->add_option("HOST:PORT", arguments->address, "port 8443 if none is given")->required();
-    command->add_option("--fingerprint", arguments->fingerprint, "SHA-256 of its certificate, from its console");
-    command->add_option("--token", arguments->token, "one-time token, from its console");
-    command->add_option("--timeout", arguments->timeout, "seconds (60)")->check(CLI::Range(1, 3600));
-    on_chosen(command, context, arguments, run);
+    Command command(parent, "login", "trades an appliance's one-time token for a credential");
+    command.positional("HOST:PORT", arguments->address, "port 8443 if none is given");
+    command.option("--fingerprint", arguments->fingerprint, "SHA-256 of its certificate, from its console");
+    command.option("--token", arguments->token, "one-time token, from its console");
+    command.option("--timeout", arguments->timeout, "seconds (60)");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

@@ -1,16 +1,14 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/host_service.grpc.pb.h"
+#include "skep/api/v1/host_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
 
 using namespace skep::api::v1;
-
-struct Arguments {};
 
 std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words) {
     std::string text;
@@ -19,10 +17,10 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words)
     return text;
 }
 
-Result<void> run(Context& context, const Arguments&) {
-    auto response = unary<HostService>(context, &HostService::Stub::GetHost, GetHostRequest());
-    RETURN_IF_ERROR(response);
-    const auto& host = response->host();
+Result<void> run(Context& context) {
+    GetHostResponse response;
+    RETURN_IF_ERROR(call(context, GetHostRequest(), response));
+    const auto& host = response.host();
     const auto& hv = host.hypervisor();
     show(context, host,
          details_text({{"host", host.hostname()},
@@ -41,9 +39,9 @@ Result<void> run(Context& context, const Arguments&) {
 
 }  // namespace
 
-void add_host_get(CLI::App& host, Context& context) {
-    auto* command = host.add_subcommand("get", "what the appliance is, and whether it can run guests");
-    on_chosen(command, context, std::make_shared<Arguments>(), run);
+void add_host_get(Parent& host, Context& context) {
+    Command command(host, "get", "what the appliance is, and whether it can run guests");
+    command.run(context, run);
 }
 
 }  // namespace skep::mgmt::cli

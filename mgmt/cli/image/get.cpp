@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/image_service.grpc.pb.h"
+#include "skep/api/v1/image_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -16,19 +16,19 @@ struct Arguments {
 Result<void> run(Context& context, const Arguments& arguments) {
     GetImageRequest request;
     request.set_name(arguments.id);
-    auto response = unary<ImageService>(context, &ImageService::Stub::GetImage, request);
-    RETURN_IF_ERROR(response);
-    show(context, response->image(), details(response->image()));
+    GetImageResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    show(context, response.image(), details(response.image()));
     return {};
 }
 
 }  // namespace
 
-void add_image_get(CLI::App& image, Context& context) {
+void add_image_get(Parent& image, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = image.add_subcommand("get", "all about an image");
-    command->add_option("ID", arguments->id)->required();
-    on_chosen(command, context, arguments, run);
+    Command command(image, "get", "all about an image");
+    command.positional("ID", arguments->id);
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

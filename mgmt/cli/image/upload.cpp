@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
+#include "mgmt/cli/connect.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
 #include "mgmt/cli/transfer.hpp"
-#include "mgmt/common/api_status.hpp"
 
 #include "skep/api/v1/image_service.grpc.pb.h"
 
@@ -24,7 +24,7 @@ Result<void> run(Context& context, const Arguments& arguments) {
     auto images = connect<ImageService>(context);
     RETURN_IF_ERROR(images);
     UploadImageResponse response;
-    auto call = context.call();
+    auto call = authorized(context);
     auto writer = (*images)->UploadImage(call.get(), &response);
     Progress progress("uploading images/" + arguments.id);
     auto sent = send_file(*writer, std::move(request), *file, arguments.path, progress);
@@ -42,12 +42,12 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_image_upload(CLI::App& image, Context& context) {
+void add_image_upload(Parent& image, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = image.add_subcommand("upload", "uploads a kernel, an initrd or a disk's content");
-    command->add_option("ID", arguments->id, "a-z, 0-9 and '-', up to 63 characters")->required();
-    command->add_option("FILE", arguments->path)->required();
-    on_chosen(command, context, arguments, run);
+    Command command(image, "upload", "uploads a kernel, an initrd or a disk's content");
+    command.positional("ID", arguments->id, "a-z, 0-9 and '-', up to 63 characters");
+    command.positional("FILE", arguments->path);
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

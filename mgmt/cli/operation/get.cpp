@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/operation_service.grpc.pb.h"
+#include "skep/api/v1/operation_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -16,19 +16,19 @@ struct Arguments {
 Result<void> run(Context& context, const Arguments& arguments) {
     GetOperationRequest request;
     request.set_name(arguments.id);
-    auto response = unary<OperationService>(context, &OperationService::Stub::GetOperation, request);
-    RETURN_IF_ERROR(response);
-    show(context, response->operation(), details(response->operation()));
+    GetOperationResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    show(context, response.operation(), details(response.operation()));
     return {};
 }
 
 }  // namespace
 
-void add_operation_get(CLI::App& operation, Context& context) {
+void add_operation_get(Parent& operation, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = operation.add_subcommand("get", "all about an operation");
-    command->add_option("ID", arguments->id)->required();
-    on_chosen(command, context, arguments, run);
+    Command command(operation, "get", "all about an operation");
+    command.positional("ID", arguments->id);
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

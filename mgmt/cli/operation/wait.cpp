@@ -1,9 +1,9 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/operation_service.grpc.pb.h"
+#include "skep/api/v1/operation_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -17,9 +17,9 @@ struct Arguments {
 Result<void> run(Context& context, const Arguments& arguments) {
     GetOperationRequest request;
     request.set_name(arguments.id);
-    auto response = unary<OperationService>(context, &OperationService::Stub::GetOperation, request);
-    RETURN_IF_ERROR(response);
-    const auto& found = response->operation();
+    GetOperationResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    const auto& found = response.operation();
     auto operation = wait_for_operation(context, found, found.kind() + " of " + found.target());
     RETURN_IF_ERROR(operation);
     show(context, *operation, details(*operation));
@@ -28,11 +28,11 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_await(CLI::App& operation, Context& context) {
+void add_await(Parent& operation, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = operation.add_subcommand("wait", "waits until an operation is done; fails if it failed");
-    command->add_option("ID", arguments->id)->required();
-    on_chosen(command, context, arguments, run);
+    Command command(operation, "wait", "waits until an operation is done; fails if it failed");
+    command.positional("ID", arguments->id);
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/snapshot_service.grpc.pb.h"
+#include "skep/api/v1/snapshot_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -17,20 +17,20 @@ Result<void> run(Context& context, const Arguments& arguments) {
     DeleteSnapshotRequest request;
     request.set_name(arguments.id);
     request.set_etag(arguments.etag);
-    auto response = unary<SnapshotService>(context, &SnapshotService::Stub::DeleteSnapshot, request);
-    RETURN_IF_ERROR(response);
-    show(context, *response, "snapshots/" + id_text(arguments.id) + " is deleted\n");
+    DeleteSnapshotResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    show(context, response, "snapshots/" + id_text(arguments.id) + " is deleted\n");
     return {};
 }
 
 }  // namespace
 
-void add_snapshot_delete(CLI::App& snapshot, Context& context) {
+void add_snapshot_delete(Parent& snapshot, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = snapshot.add_subcommand("delete", "deletes a snapshot");
-    command->add_option("ID", arguments->id)->required();
-    command->add_option("--etag", arguments->etag, "only if it is still as it was at this etag");
-    on_chosen(command, context, arguments, run);
+    Command command(snapshot, "delete", "deletes a snapshot");
+    command.positional("ID", arguments->id);
+    command.option("--etag", arguments->etag, "only if it is still as it was at this etag");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

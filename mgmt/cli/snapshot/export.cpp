@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
+#include "mgmt/cli/connect.hpp"
 #include "mgmt/cli/progress.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/common/api_status.hpp"
 #include "mgmt/common/files.hpp"
 
 #include "skep/api/v1/snapshot_service.grpc.pb.h"
@@ -22,7 +22,7 @@ Result<Snapshot> receive(Context& context, const Arguments& arguments, PartialFi
     RETURN_IF_ERROR(snapshots);
     ExportSnapshotRequest request;
     request.set_name(arguments.id);
-    auto call = context.call();
+    auto call = authorized(context);
     auto reader = (*snapshots)->ExportSnapshot(call.get(), request);
     Progress progress("exporting snapshots/" + id_text(arguments.id));
     ExportSnapshotResponse part;
@@ -70,13 +70,13 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_snapshot_export(CLI::App& snapshot, Context& context) {
+void add_snapshot_export(Parent& snapshot, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = snapshot.add_subcommand("export", "writes a snapshot to a file here; whole or not at all");
-    command->add_option("ID", arguments->id)->required();
-    command->add_option("FILE", arguments->path)->required();
-    command->add_flag("--overwrite", arguments->overwrite, "replace FILE if it is there");
-    on_chosen(command, context, arguments, run);
+    Command command(snapshot, "export", "writes a snapshot to a file here; whole or not at all");
+    command.positional("ID", arguments->id);
+    command.positional("FILE", arguments->path);
+    command.flag("--overwrite", arguments->overwrite, "replace FILE if it is there");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
+#include "mgmt/cli/connect.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
 #include "mgmt/cli/transfer.hpp"
-#include "mgmt/common/api_status.hpp"
 
 #include "skep/api/v1/snapshot_service.grpc.pb.h"
 
@@ -24,7 +24,7 @@ Result<void> run(Context& context, const Arguments& arguments) {
     auto snapshots = connect<SnapshotService>(context);
     RETURN_IF_ERROR(snapshots);
     ImportSnapshotResponse response;
-    auto call = context.call();
+    auto call = authorized(context);
     auto writer = (*snapshots)->ImportSnapshot(call.get(), &response);
     Progress progress("importing snapshots/" + arguments.id);
     auto sent = send_file(*writer, std::move(request), *file, arguments.path, progress);
@@ -44,12 +44,12 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_snapshot_import(CLI::App& snapshot, Context& context) {
+void add_snapshot_import(Parent& snapshot, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = snapshot.add_subcommand("import", "takes in a file that 'export' wrote, here or elsewhere");
-    command->add_option("ID", arguments->id, "of the snapshot")->required();
-    command->add_option("FILE", arguments->path)->required();
-    on_chosen(command, context, arguments, run);
+    Command command(snapshot, "import", "takes in a file that 'export' wrote, here or elsewhere");
+    command.positional("ID", arguments->id, "of the snapshot");
+    command.positional("FILE", arguments->path);
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

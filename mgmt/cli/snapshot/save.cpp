@@ -3,9 +3,9 @@
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/snapshot_service.grpc.pb.h"
+#include "skep/api/v1/snapshot_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -23,9 +23,9 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_snapshot_id(arguments.id);
     request.set_after_save(arguments.stop ? AFTER_SAVE_STOP : AFTER_SAVE_RUN);
     request.set_request_id(new_request_id());
-    auto response = unary<SnapshotService>(context, &SnapshotService::Stub::SaveSnapshot, request);
-    RETURN_IF_ERROR(response);
-    auto operation = wait_for_operation(context, response->operation(), "saving vms/" + id_text(arguments.vm));
+    SaveSnapshotResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    auto operation = wait_for_operation(context, response.operation(), "saving vms/" + id_text(arguments.vm));
     RETURN_IF_ERROR(operation);
     auto snapshot = result_of<Snapshot>(*operation);
     RETURN_IF_ERROR(snapshot);
@@ -37,13 +37,13 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_snapshot_save(CLI::App& snapshot, Context& context) {
+void add_snapshot_save(Parent& snapshot, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = snapshot.add_subcommand("save", "saves a running VM");
-    command->add_option("VM", arguments->vm)->required();
-    command->add_option("ID", arguments->id, "of the snapshot")->required();
-    command->add_flag("--stop", arguments->stop, "stop the VM once it is saved; otherwise it goes on");
-    on_chosen(command, context, arguments, run);
+    Command command(snapshot, "save", "saves a running VM");
+    command.positional("VM", arguments->vm);
+    command.positional("ID", arguments->id, "of the snapshot");
+    command.flag("--stop", arguments->stop, "stop the VM once it is saved; otherwise it goes on");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

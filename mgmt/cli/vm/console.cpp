@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
+#include "mgmt/cli/connect.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/vm/raw_terminal.hpp"
 #include "mgmt/cli/vm/until.hpp"
-#include "mgmt/common/api_status.hpp"
 #include "mgmt/common/files.hpp"
 
 #include "skep/api/v1/vm_service.grpc.pb.h"
@@ -28,7 +28,7 @@ constexpr char kEscape = 0x1d;  // Ctrl-]
 struct Arguments {
     std::string id, until;
     bool follow = false, no_replay = false, no_input = false;
-    int timeout = 0, wait = 0;
+    std::uint32_t timeout = 0, wait = 0;
 };
 
 // Hands on standard input to the guest, on a thread of its own, until it is told to stop, the input ends or, on a
@@ -107,7 +107,7 @@ Result<void> outcome(const Arguments& arguments, const grpc::Status& status, boo
 Result<void> run(Context& context, const Arguments& arguments) {
     auto vms = connect<VmService>(context);
     RETURN_IF_ERROR(vms);
-    auto call = context.call();
+    auto call = authorized(context);
     if (arguments.timeout > 0)
         call->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(arguments.timeout));
     auto stream = (*vms)->AttachConsole(call.get());
@@ -166,20 +166,17 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_vm_console(CLI::App& vm, Context& context) {
+void add_vm_console(Parent& vm, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = vm.add_subcommand("console", "the guest's serial console");
-    command->add_option("ID", arguments->id)->required();
-    command->add_option("--until", arguments->until, "end as soon as this text was printed");
-    command->add_option("--timeout", arguments->timeout, "end after so many seconds, with exit code 5")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--wait", arguments->wait, "so many seconds for a guest that does not run yet")
-        ->check(CLI::PositiveNumber);
-    command->add_flag("--follow", arguments->follow,
-                      "go on until the guest ends (as on a terminal), not only to the end of what was printed");
-    command->add_flag("--no-replay", arguments->no_replay, "only what is printed from now on");
-    command->add_flag("--no-input", arguments->no_input, "do not hand on standard input");
-    on_chosen(command, context, arguments, run);
+    Command command(vm, "console", "the guest's serial console");
+    command.positional("ID", arguments->id);
+    command.option("--until", arguments->until, "end as soon as this text was printed");
+    command.option("--timeout", arguments->timeout, "end after so many seconds, with exit code 5");
+    command.option("--wait", arguments->wait, "so many seconds for a guest that does not run yet");
+    command.flag("--follow", arguments->follow, "go on until the guest ends (as on a terminal), not only to the end of what was printed");
+    command.flag("--no-replay", arguments->no_replay, "only what is printed from now on");
+    command.flag("--no-input", arguments->no_input, "do not hand on standard input");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

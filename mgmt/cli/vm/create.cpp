@@ -3,10 +3,10 @@
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/vm/disk_option.hpp"
 
-#include "skep/api/v1/vm_service.grpc.pb.h"
+#include "skep/api/v1/vm_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -44,9 +44,9 @@ Result<CreateVmRequest> request_of(const Arguments& arguments) {
 Result<void> run(Context& context, const Arguments& arguments) {
     auto request = request_of(arguments);
     RETURN_IF_ERROR(request);
-    auto response = unary<VmService>(context, &VmService::Stub::CreateVm, *request);
-    RETURN_IF_ERROR(response);
-    auto operation = wait_for_operation(context, response->operation(), "creating vms/" + arguments.id);
+    CreateVmResponse response;
+    RETURN_IF_ERROR(call(context, *request, response));
+    auto operation = wait_for_operation(context, response.operation(), "creating vms/" + arguments.id);
     RETURN_IF_ERROR(operation);
     auto vm = result_of<Vm>(*operation);
     RETURN_IF_ERROR(vm);
@@ -56,19 +56,18 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_vm_create(CLI::App& vm, Context& context) {
+void add_vm_create(Parent& vm, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = vm.add_subcommand("create", "makes a VM and its disks; does not start it");
-    command->add_option("ID", arguments->id, "a-z, 0-9 and '-', up to 63 characters")->required();
-    command->add_option("--kernel", arguments->kernel, "image of a Linux kernel (bzImage)")->required();
-    command->add_option("--initrd", arguments->initrd, "image of an initial RAM disk");
-    command->add_option("--append", arguments->command_line, "for the kernel");
-    command->add_option("--cpus", arguments->cpus, "virtual CPUs (1)");
-    command->add_option("--memory", arguments->memory, "such as 512M (256M); a multiple of 2 MiB");
-    command->add_option("--disk", arguments->disks,
-                        "NAME=SIZE or NAME=image:IMAGE[,size=SIZE][,read-only]; may be repeated")
-        ->allow_extra_args(false);
-    on_chosen(command, context, arguments, run);
+    Command command(vm, "create", "makes a VM and its disks; does not start it");
+    command.positional("ID", arguments->id, "a-z, 0-9 and '-', up to 63 characters");
+    command.required_option("--kernel", arguments->kernel, "image of a Linux kernel (bzImage)");
+    command.option("--initrd", arguments->initrd, "image of an initial RAM disk");
+    command.option("--append", arguments->command_line, "for the kernel");
+    command.option("--cpus", arguments->cpus, "virtual CPUs (1)");
+    command.option("--memory", arguments->memory, "such as 512M (256M); a multiple of 2 MiB");
+    command.options("--disk", arguments->disks,
+                    "NAME=SIZE or NAME=image:IMAGE[,size=SIZE][,read-only]; may be repeated");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

@@ -1,8 +1,8 @@
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/vm_service.grpc.pb.h"
+#include "skep/api/v1/vm_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -19,21 +19,21 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_name(arguments.id);
     request.set_etag(arguments.etag);
     request.set_force(arguments.force);
-    auto response = unary<VmService>(context, &VmService::Stub::DeleteVm, request);
-    RETURN_IF_ERROR(response);
-    show(context, *response, "vms/" + id_text(arguments.id) + " is deleted\n");
+    DeleteVmResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    show(context, response, "vms/" + id_text(arguments.id) + " is deleted\n");
     return {};
 }
 
 }  // namespace
 
-void add_vm_delete(CLI::App& vm, Context& context) {
+void add_vm_delete(Parent& vm, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = vm.add_subcommand("delete", "deletes a VM and its disks");
-    command->add_option("ID", arguments->id)->required();
-    command->add_flag("--force", arguments->force, "stop it first if it runs");
-    command->add_option("--etag", arguments->etag, "only if it is still as it was at this etag");
-    on_chosen(command, context, arguments, run);
+    Command command(vm, "delete", "deletes a VM and its disks");
+    command.positional("ID", arguments->id);
+    command.flag("--force", arguments->force, "stop it first if it runs");
+    command.option("--etag", arguments->etag, "only if it is still as it was at this etag");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli

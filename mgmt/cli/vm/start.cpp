@@ -2,9 +2,9 @@
 #include "mgmt/cli/await.hpp"
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/unary.hpp"
+#include "mgmt/cli/call.hpp"
 
-#include "skep/api/v1/vm_service.grpc.pb.h"
+#include "skep/api/v1/vm_service.pb.h"
 
 namespace skep::mgmt::cli {
 namespace {
@@ -20,9 +20,9 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_name(arguments.id);
     request.set_etag(arguments.etag);
     request.set_request_id(new_request_id());
-    auto response = unary<VmService>(context, &VmService::Stub::StartVm, request);
-    RETURN_IF_ERROR(response);
-    auto operation = wait_for_operation(context, response->operation(), "starting vms/" + id_text(arguments.id));
+    StartVmResponse response;
+    RETURN_IF_ERROR(call(context, request, response));
+    auto operation = wait_for_operation(context, response.operation(), "starting vms/" + id_text(arguments.id));
     RETURN_IF_ERROR(operation);
     auto vm = result_of<Vm>(*operation);
     RETURN_IF_ERROR(vm);
@@ -32,12 +32,12 @@ Result<void> run(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-void add_vm_start(CLI::App& vm, Context& context) {
+void add_vm_start(Parent& vm, Context& context) {
     auto arguments = std::make_shared<Arguments>();
-    auto* command = vm.add_subcommand("start", "starts a VM, or lets a paused one go on");
-    command->add_option("ID", arguments->id)->required();
-    command->add_option("--etag", arguments->etag, "only if it is still as it was at this etag");
-    on_chosen(command, context, arguments, run);
+    Command command(vm, "start", "starts a VM, or lets a paused one go on");
+    command.positional("ID", arguments->id);
+    command.option("--etag", arguments->etag, "only if it is still as it was at this etag");
+    command.run(context, arguments, run);
 }
 
 }  // namespace skep::mgmt::cli
