@@ -2,8 +2,11 @@
 
 #include <kernel/base/log.hpp>
 #include <kernel/boot/multiboot2.hpp>
+#include <kernel/dev/pci/bus.hpp>
 #include <kernel/dev/tty/console.hpp>
+#include <kernel/dev/vmm/vmm.hpp>
 #include <kernel/ipc/unix_socket.hpp>
+#include <kernel/net/stack.hpp>
 #include <kernel/vfs/device.hpp>
 #include <kernel/vfs/file_system.hpp>
 #include <kernel/vfs/procfs/procfs.hpp>
@@ -33,7 +36,8 @@ Ref<Vnode> root_directory(std::string_view name) {
 }  // namespace
 
 void start_devices() {
-    // initialize_network() and pci::initialize() join with kernel/net.
+    initialize_network();
+    pci::initialize();
 }
 
 void mount_root() {
@@ -47,6 +51,7 @@ void mount_root() {
     must(mounts().mount(root, nullptr, "root"), "mount of the root file system");
     must(mounts().mount(must(init_devfs(), "devfs"), root_directory("dev"), "devfs"), "mount of /dev");
     must(init_console(), "console");
+    initialize_vmm();
     must(mounts().mount(must(create_procfs(), "procfs"), root_directory("proc"), "proc"), "mount of /proc");
     if (auto tmp = root->root()->create("tmp", {.type = VnodeType::Directory, .permissions = 01777}); !tmp && tmp.error() != Errno::Exist)
         must(std::move(tmp), "/tmp");

@@ -3,6 +3,7 @@
 #include <kernel/net/tcp_socket.hpp>
 #include <kernel/net/udp_socket.hpp>
 #include <kernel/sched/clock.hpp>
+#include <kernel/vfs/ioctl.hpp>
 
 #include <lwip/ip.h>
 
@@ -14,7 +15,6 @@ namespace skep::kernel {
 namespace {
 
 constexpr std::uint32_t kProtocolTcp = 6, kProtocolUdp = 17;
-constexpr std::uint64_t kFionread = 0x4004667f;  // FreeBSD's, sys/filio.h
 constexpr std::int64_t kMaxBuffer = 16 * 1024 * 1024;
 
 template <Family kFamily>
@@ -217,12 +217,12 @@ Result<std::int64_t> InetSocket::option(SocketOption option) {
 }
 
 Result<std::uint64_t> InetSocket::ioctl(std::uint64_t request, UserAddr argument) {
-    if (request != kFionread)
+    if (request != kIoctlBytesReadable && request != kIoctlBytesWritable)
         return fail(Errno::NoTty);
     std::int32_t bytes;
     {
         const StackGuard guard;
-        bytes = static_cast<std::int32_t>(readable_bytes());
+        bytes = static_cast<std::int32_t>(request == kIoctlBytesReadable ? readable_bytes() : unsent_bytes());
     }
     SKEP_TRY(copy_out(argument, bytes));
     return 0;

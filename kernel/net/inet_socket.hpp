@@ -18,6 +18,9 @@ class InetSocket : public Socket {
         : Socket(family, type, protocol, flags) {}
 
     Events ready(Events interest) final { return interest & ready_.load(std::memory_order_acquire); }
+    std::uint64_t amount(Events which) final {
+        return (which & kReadable ? readable_ : writable_).load(std::memory_order_relaxed);
+    }
     Result<> set_option(SocketOption option, std::int64_t value) final;
     Result<std::int64_t> option(SocketOption option) final;
     Result<std::uint64_t> ioctl(std::uint64_t request, UserAddr argument) final;
@@ -35,6 +38,10 @@ class InetSocket : public Socket {
     // Sets the conditions that hold now. Sleepers are woken, and subscribers told of the new ones and of
     // `again`: those that hold anew (more data) though they held before.
     void set_ready(Events now, Events again = 0);
+    void set_amounts(std::uint64_t readable, std::uint64_t writable) {
+        readable_.store(readable, std::memory_order_relaxed);
+        writable_.store(writable, std::memory_order_relaxed);
+    }
     // Gives up the lock until the next set_ready(). Errors: Restart (a signal), Again (timeout).
     Result<> wait(StackGuard& guard, Nanoseconds deadline);
     Nanoseconds send_deadline() const { return deadline_after(send_timeout_); }
@@ -58,13 +65,15 @@ class InetSocket : public Socket {
     virtual Result<std::int64_t> protocol_option(SocketOption option) { (void)option; return fail(Errno::NoProtoOpt); }
     virtual bool bound() const = 0;
     virtual bool listening() const { return false; }
-    virtual std::size_t readable_bytes() const = 0;  // FIONREAD
+    virtual std::size_t readable_bytes() const = 0;
+    virtual std::size_t unsent_bytes() const { return 0; }
 
   private:
     Nanoseconds deadline_after(Nanoseconds timeout) const;
     void set_flag(SocketOption option, bool on);
 
     std::atomic<Events> ready_{0};
+    std::atomic<std::uint64_t> readable_{0}, writable_{0};  // what kevent shows
     SpinLock wait_lock_{"socket"};
     std::uint32_t changes_ = 0;  // protected by wait_lock_
     WaitQueue sleepers_;

@@ -2,6 +2,7 @@
 #include <kernel/net/tcp_socket.hpp>
 #include <kernel/net/udp_socket.hpp>
 #include <kernel/testing/host.hpp>
+#include <kernel/vfs/ioctl.hpp>
 
 #include <gtest/gtest.h>
 
@@ -328,8 +329,10 @@ TEST_F(TcpTest, CountsReadableBytes) {
     const auto pair = connected();
     ASSERT_TRUE(send(*pair.client, "12345"));
     std::int32_t bytes = 0;
-    ASSERT_TRUE(pair.server->ioctl(0x4004667f, reinterpret_cast<UserAddr>(&bytes)));
+    ASSERT_TRUE(pair.server->ioctl(kIoctlBytesReadable, reinterpret_cast<UserAddr>(&bytes)));
     EXPECT_EQ(bytes, 5);
+    EXPECT_EQ(pair.server->amount(kReadable), 5u);
+    EXPECT_GT(pair.server->amount(kWritable), 0u);
 }
 
 TEST_F(TcpTest, ManyConnectionsLeaveNothingBehind) {

@@ -89,6 +89,7 @@ TcpSocket::~TcpSocket() {
 }
 
 void TcpSocket::refresh(Events again) {
+    set_amounts(state_ == State::Listening ? accepted_count_ : received_bytes_, send_room());
     Events now = 0;
     switch (state_) {
     case State::Idle:

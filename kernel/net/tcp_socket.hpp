@@ -44,6 +44,7 @@ class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, pu
     bool bound() const override { return pcb_ != nullptr || group_ != nullptr; }
     bool listening() const override { return state_ == State::Listening; }
     std::size_t readable_bytes() const override { return received_bytes_; }
+    std::size_t unsent_bytes() const override;
     Result<> set_protocol_option(SocketOption option, std::int64_t value) override;
     Result<std::int64_t> protocol_option(SocketOption option) override;
     void error_taken() override { refresh(); }

@@ -46,6 +46,10 @@ std::size_t TcpSocket::send_room() const {
     return pcb_ && pcb_->snd_queuelen < TCP_SND_QUEUELEN - kPiece / TCP_MSS * 2 ? tcp_sndbuf(pcb_) : 0;
 }
 
+std::size_t TcpSocket::unsent_bytes() const {
+    return pcb_ ? TCP_SND_BUF - tcp_sndbuf(pcb_) : 0;
+}
+
 Result<std::size_t> TcpSocket::send_piece(std::span<const std::byte> piece) {
     if (!pcb_->unacked && !pcb_->unsent)
         last_progress_ = monotonic_now();
@@ -201,6 +205,7 @@ void TcpSocket::consume(std::size_t bytes, PacketQueue& spent) {
     const StackGuard guard;
     spent.free_all();
     received_bytes_ -= bytes;
+    set_amounts(received_bytes_, send_room());
     for (std::size_t left = bytes; pcb_ && left > 0;) {
         const std::size_t step = std::min(left, kLargestCall);
         tcp_recved(pcb_, static_cast<u16_t>(step));  // opens the window

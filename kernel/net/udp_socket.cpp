@@ -68,6 +68,7 @@ void UdpSocket::refresh(Events again) {
         now |= kHangup;
     if (has_error())
         now |= kError | kReadable;
+    set_amounts(readable_bytes(), kLargestDatagram);
     set_ready(now, again);
 }
 

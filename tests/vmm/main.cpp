@@ -142,6 +142,9 @@ void kick() {
     kicker.join();
     REQUIRE(guest.kick() == 0);
     REQUIRE(error_of(guest.run()) == EINTR);  // the next run
+    guest.page().immediate_exit = 1;
+    REQUIRE(error_of(guest.run()) == EINTR);
+    guest.page().immediate_exit = 0;
     guest.load(halt_code(), kApic);
     std::thread again([&] {
         std::this_thread::sleep_for(50ms);

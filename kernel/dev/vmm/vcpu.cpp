@@ -125,6 +125,9 @@ Result<> Vcpu::run() {
             return entered;
         switch (read_once(page_.reason)) {
         case abi::ExitReason::Interrupted:
+            if (read_once(page_.immediate_exit))
+                return fail(Errno::Intr);
+            break;
         case abi::ExitReason::TimerArmed:
             break;
         case abi::ExitReason::Pause:

@@ -1,4 +1,4 @@
-/* How lwIP is configured for the kernel. docs/decisions/lwip.md gives the reasons. */
+/* How lwIP is configured for the kernel. docs/decisions/0005-lwip-under-one-lock.md gives the reasons. */
 #ifndef SKEP_KERNEL_NET_LWIP_LWIPOPTS_H
 #define SKEP_KERNEL_NET_LWIP_LWIPOPTS_H
 

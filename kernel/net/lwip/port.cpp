@@ -1,6 +1,7 @@
 // What lwIP asks of the kernel: time, memory, random numbers, checksums.
 
 #include <kernel/base/log.hpp>
+#include <kernel/dev/random.hpp>
 #include <kernel/mm/slab.hpp>
 #include <kernel/net/siphash.hpp>
 #include <kernel/sched/clock.hpp>
@@ -10,35 +11,18 @@
 #include <lwip/sys.h>
 
 #include <array>
-#include <cpuid.h>
 #include <cstring>
 
 namespace skep::kernel {
 
 namespace {
 
-std::uint64_t time_stamp() {
-    return __builtin_ia32_rdtsc();
-}
-
-// RDRAND where the CPU has it (CPUID.01H:ECX[30]), else only the clock: better than nothing.
-std::uint64_t entropy() {
-    static const bool kHasRdrand = [] {
-        unsigned a, b, c = 0, d;
-        return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND);
-    }();
-    for (int i = 0; kHasRdrand && i < 10; ++i) {
-        std::uint64_t value;
-        bool valid;
-        asm volatile("rdrand %0" : "=r"(value), "=@ccc"(valid));
-        if (valid)
-            return value ^ time_stamp();
-    }
-    return time_stamp();
-}
-
 const SipKey& secret() {
-    static const SipKey kSecret{entropy(), entropy()};
+    static const SipKey kSecret = [] {
+        SipKey key;
+        fill_random(&key, sizeof key);
+        return key;
+    }();
     return kSecret;
 }
 
@@ -64,9 +48,9 @@ u32_t sys_now(void) {
 }
 
 uint32_t skep_net_random(void) {
-    static std::uint64_t counter = 0;
-    const std::array<std::uint64_t, 2> words{++counter, time_stamp()};
-    return static_cast<uint32_t>(siphash(secret(), words));
+    uint32_t value;
+    fill_random(&value, sizeof value);
+    return value;
 }
 
 // RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection.

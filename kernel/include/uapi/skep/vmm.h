@@ -85,7 +85,7 @@ inline constexpr unsigned long VMM_DIRTY_LOG = vmm_ioctl(kDirIn, 19, sizeof(VmmD
 inline constexpr unsigned long VMM_VCPU_CREATE = vmm_ioctl(kDirIn, 32, sizeof(VmmVcpu));
 // Runs the vCPU on the calling thread. Returns 0 when the VcpuPage holds an exit for the owner:
 // Interrupted, TimerArmed, WakeVcpus and Hlt are finished in the kernel (Hlt sleeps until an
-// interrupt). EINTR: a signal or VMM_VCPU_KICK.
+// interrupt). EINTR: a signal, VMM_VCPU_KICK, or VcpuPage::immediate_exit is set.
 inline constexpr unsigned long VMM_VCPU_RUN = vmm_ioctl(kDirIn, 33, sizeof(VmmVcpu));
 // Makes the current, or if there is none the next, VMM_VCPU_RUN of that vCPU return EINTR.
 inline constexpr unsigned long VMM_VCPU_KICK = vmm_ioctl(kDirIn, 34, sizeof(VmmVcpu));
