@@ -55,14 +55,14 @@ struct Connection {
     bool ended = false;  // the peer sends no more
 };
 
-std::array<char, kBuffer> buffer;
+std::array<char, kBuffer> buffer, pattern;
 
 // -> whether the connection goes on.
 bool serve(Connection& c, short events) {
     if (c.service == kSource) {
         if (events & (POLLIN | POLLHUP | POLLERR))
             return ::recv(c.socket, buffer.data(), buffer.size(), 0) > 0;
-        const ssize_t sent = ::send(c.socket, buffer.data(), buffer.size(), MSG_NOSIGNAL);
+        const ssize_t sent = ::send(c.socket, pattern.data(), pattern.size(), MSG_NOSIGNAL);
         return sent >= 0 || errno == EAGAIN;
     }
     if ((events & (POLLIN | POLLHUP | POLLERR)) && !c.ended && c.unsent.size() < kBuffer) {
@@ -89,8 +89,8 @@ short interest(const Connection& c) {
 }
 
 int run_server() {
-    for (std::size_t i = 0; i < buffer.size(); ++i)
-        buffer[i] = static_cast<char>(i * 7 + i / 256);
+    for (std::size_t i = 0; i < pattern.size(); ++i)
+        pattern[i] = static_cast<char>(i * 7 + i / 256);
     constexpr std::array<std::uint16_t, 4> kServices = {kQuit, kEcho, kDiscard, kSource};
     std::vector<int> listeners;
     for (const std::uint16_t port : kServices)
