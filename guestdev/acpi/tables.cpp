@@ -153,7 +153,7 @@ Table fadt(std::uint64_t facs, std::uint64_t dsdt) {
     table.zeros(4);
     table.u16(0xffff);  // no C2, C3
     table.u16(0xffff);
-    table.zeros(6);  // cache flush, duty cycle, RTC alarms of day and month
+    table.zeros(8);  // cache flush, duty cycle, RTC alarms of day and month
     table.u8(Mc146818::kCenturyRegister);
     table.u16(kLegacyDevices | kNoVga);
     table.u8(0);
