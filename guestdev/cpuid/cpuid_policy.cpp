@@ -198,7 +198,8 @@ std::vector<abi::CpuidEntry> make_cpuid(const CpuidInput& input) {
     for (std::uint32_t leaf :
          {0x8000'0002u, 0x8000'0003u, 0x8000'0004u, 0x8000'0005u, 0x8000'0006u})
         table.copy(leaf);
-    table.add(0x8000'0007).edx = kInvariantTsc;
+    table.add(0x8000'0007).edx =
+        value_of(input.supported, 0x8000'0007, 0, Output::Edx) & kInvariantTsc;
     abi::CpuidEntry& sizes = table.copy(0x8000'0008);
     sizes.eax &= 0xffff;
     sizes.ebx = 0;
