@@ -40,7 +40,7 @@ Result<Ref<UnixSocket>> UnixSocket::destination(const Message& message) {
         return fail(Errno::Pipe);
     if (!peer_)
         return fail(connection_oriented() ? (was_connected_ ? Errno::Pipe : Errno::NotConn)
-                                          : (was_connected_ ? Errno::ConnRefused : Errno::DestAddrReq));
+                                          : (was_connected_ ? Errno::ConnRefused : Errno::NotConn));
     return peer_;
 }
 

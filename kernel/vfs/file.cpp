@@ -1,6 +1,7 @@
 #include <kernel/vfs/file.hpp>
 
 #include <kernel/mm/vm_object.hpp>
+#include <kernel/vfs/record_locks.hpp>
 #include <kernel/vfs/vnode.hpp>
 
 namespace skep::kernel {
@@ -35,6 +36,9 @@ void File::descriptor_removed() {
         return;
     }
     knotes_.close(*this);
+    if (vnode_)
+        if (RecordLocks* locks = vnode_->record_locks_if_any())
+            locks->release_owner(this);  // flock's
     on_last_close();
 }
 

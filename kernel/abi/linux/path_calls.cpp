@@ -644,7 +644,7 @@ Value memfd_create(const std::uint64_t* a) {
     Ref<Tmpfs> tmpfs = SKEP_TRY(unnamed_files());
     Ref<Vnode> vnode = SKEP_TRY(tmpfs->create_unnamed({.permissions = 0777, .user = caller.user, .group = caller.group}));
     Ref<File> file = SKEP_TRY(vnode->open(kOpenRead | kOpenWrite));
-    const Text shown = SKEP_TRY(Text::join("memfd:", name.view(), " (deleted)"));
+    const Text shown = SKEP_TRY(Text::join("/memfd:", name.view(), " (deleted)"));
     SKEP_TRY(file->set_opened_as({}, shown.view()));
     return add_descriptor(std::move(file), a[1] & kCloseOnExec);
 }
