@@ -17,7 +17,7 @@ from devtool.ui import Failure, say
 # Debian's own: another python3 that comes first on PATH need not have pytest.
 PYTHON = "/usr/bin/python3"
 # Folders of tests/ that boot machines of their own.
-SYSTEM = ["hv", "vmm", "net", "exec"]
+SYSTEM = ["hv", "vmm", "net", "exec", "files"]
 RESULTS = BUILD / "test"
 
 
