@@ -47,12 +47,17 @@ class HardwareVcpu {
     virtual Event interrupted_event() const = 0;
 
     virtual u64 rip() const = 0;
-    // Past an instruction that hv has executed: ends an STI or MOV SS shadow.
+    // Where somebody else has completed an instruction: ends an STI or MOV SS shadow.
+    virtual void set_rip(u64 rip) = 0;
+    // Past an instruction that hv has executed; likewise.
     virtual void advance(u64 length) = 0;
     virtual u64 rflags() const = 0;
     // Interruptibility state, SDM vol. 3, table 25-3: 1 STI, 2 MOV SS, 8 NMI.
     virtual u32 interruptibility() const = 0;
     virtual u8 cpl() const = 0;
+
+    // What the owner of a vCPU gets to see at each exit: the page's members from `general` on.
+    virtual void describe(abi::VcpuPage& page) const = 0;
 
     // Fields in hardware: general registers, RIP, RFLAGS, CR0-CR4, EFER, DR6, DR7, segments and
     // tables, Star .. SysenterEip, Pat, Interruptibility. Others are not passed down. Values to be

@@ -77,6 +77,9 @@ void Vcpu::load_register(const MemoryOperation& operation, u64 value) {
 Vcpu::Leave Vcpu::apply(const ApicEffect& effect) {
     check_events_ = true;
     switch (effect.kind) {
+        case ApicEffect::Kind::Timer:
+            timer_changed_ = true;
+            return {};
         case ApicEffect::Kind::EndOfLevel:
             page_->eoi_vector = effect.vector;
             return ExitReason::ApicEoi;
@@ -112,9 +115,7 @@ Vcpu::Leave Vcpu::access_apic(u32 offset) {
     const auto store = [&](u64 value) {
         return shift == 0 ? apic_.write(offset, static_cast<u32>(value), now) : ApicEffect{};
     };
-    apic_.set_tpr(hardware_->task_priority() == apic_.tpr() >> 4
-                      ? apic_.tpr()
-                      : static_cast<u8>(hardware_->task_priority() << 4));
+    sync_task_priority();
     ApicEffect effect;
     std::optional<u64> flags;
     switch (operation->kind) {

@@ -15,6 +15,10 @@ struct CpuidState {
     u32 apic_id;
     u64 cr4, xcr0;
 };
+// Leaves that need more of it than the APIC id; for the others it need not be filled.
+constexpr bool cpuid_needs_state(u32 leaf) {
+    return leaf == 1 || leaf == 7 || leaf == 0xd;
+}
 
 class CpuidTable {
   public:

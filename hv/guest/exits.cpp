@@ -54,10 +54,6 @@ u64 Vcpu::length_of(const Exit& exit, std::span<const u8> opcode) const {
         .value_or(static_cast<u8>(opcode.size()));
 }
 
-CpuidState Vcpu::cpuid_state() const {
-    return {apic_.id(), hardware_->read(Field::Cr4), xcr0_};
-}
-
 // In place of the instruction that caused the exit.
 Vcpu::Leave Vcpu::raise(Event event) {
     pending_event_ = event;
@@ -67,8 +63,11 @@ Vcpu::Leave Vcpu::raise(Event event) {
 
 Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
     abi::GeneralRegisters& r = hardware_->general;
-    const CpuidResult result =
-        vm_.cpuid.get(static_cast<u32>(r.rax), static_cast<u32>(r.rcx), cpuid_state());
+    const u32 leaf = static_cast<u32>(r.rax);
+    CpuidState state{index_, 0, xcr0_};
+    if (cpuid_needs_state(leaf))
+        state.cr4 = hardware_->read(Field::Cr4);
+    const CpuidResult result = vm_.cpuid.get(leaf, static_cast<u32>(r.rcx), state);
     r.rax = result.eax;
     r.rbx = result.ebx;
     r.rcx = result.ecx;

@@ -120,6 +120,12 @@ Result<u64> Vcpu::get_field(Field field) const {
     }
 }
 
+void Vcpu::load_apic(const LocalApic::Page& page) {
+    apic_.load(page);
+    hardware_->set_task_priority(apic_.tpr() >> 4);
+    timer_changed_ = true;
+}
+
 Status Vcpu::check_field(Field field, u64 value) const {
     const auto require = [](bool valid) -> Status {
         return valid ? Status{} : fail(abi::Error::Invalid);
@@ -179,7 +185,7 @@ Status Vcpu::check_field(Field field, u64 value) const {
 }
 
 void Vcpu::set_field(Field field, u64 value) {
-    check_events_ = true;
+    check_events_ = timer_changed_ = true;
     if (is_general(field))
         return set_general(number(field), value);
     if (field == Field::Rflags)
@@ -232,6 +238,7 @@ void Vcpu::set_field(Field field, u64 value) {
             return;
         case Field::PendingEvent:
             pending_event_.information = static_cast<u32>(value);
+            hardware_->inject({});  // what was chosen for the next entry is void
             return;
         case Field::PendingErrorCode:
             pending_event_.error_code = static_cast<u32>(value);

@@ -78,6 +78,8 @@ void LocalApic::reset(u32 id) {
 
 void LocalApic::init() {
     page_.fill(0);
+    isr_words_ = 0;
+    irr_maybe_ = false;
     expiry_ = tsc_deadline_ = 0;
     reg(apic::kId) = x2apic() ? id_ : id_ << 24;
     reg(apic::kVersion) = kVersionValue;
@@ -278,34 +280,51 @@ void LocalApic::accept(u8 vector, bool level) {
     else
         tmr.fetch_and(~bit);
     std::atomic_ref(reg(apic::kIrr + offset)).fetch_or(bit);
+    irr_maybe_.store(true);
 }
 
 u8 LocalApic::processor_priority() const {
-    const u8 in_service = highest(apic::kIsr).value_or(0) & 0xf0;
+    const u8 in_service = in_service_class();
     const u8 task = tpr();
     return (task & 0xf0) >= in_service ? task : in_service;
 }
 
 std::optional<u8> LocalApic::deliverable() const {
+    if (!irr_maybe_.load(std::memory_order_acquire) || !accepts_fixed())
+        return std::nullopt;
     const auto vector = highest(apic::kIrr);
-    if (!vector || !accepts_fixed() || (*vector & 0xf0) <= (processor_priority() & 0xf0))
+    if (!vector || (*vector & 0xf0) <= (processor_priority() & 0xf0))
         return std::nullopt;
     return vector;
 }
 
 std::optional<u8> LocalApic::blocked_by_tpr() const {
+    // Without a TPR nothing is blocked by it.
+    if ((tpr() & 0xf0) == 0 || !irr_maybe_.load(std::memory_order_acquire) || !accepts_fixed())
+        return std::nullopt;
     const auto vector = highest(apic::kIrr);
-    if (!vector || !accepts_fixed() ||
-        (*vector & 0xf0) <= (highest(apic::kIsr).value_or(0) & 0xf0) ||
-        (*vector & 0xf0) > (tpr() & 0xf0))
+    if (!vector || (*vector & 0xf0) <= in_service_class() || (*vector & 0xf0) > (tpr() & 0xf0))
         return std::nullopt;
     return vector;
 }
 
 void LocalApic::acknowledge(u8 vector) {
     const u32 offset = vector / 32 * 0x10u, bit = 1u << vector % 32;
+    // Cleared before the search: what is accepted meanwhile sets it again.
+    irr_maybe_.store(false);
     std::atomic_ref(reg(apic::kIrr + offset)).fetch_and(~bit);
+    if (highest(apic::kIrr))
+        irr_maybe_.store(true);
     reg(apic::kIsr + offset) |= bit;
+    isr_words_ |= static_cast<u8>(1u << vector / 32);
+}
+
+void LocalApic::find_in_service() {
+    isr_words_ = 0;
+    for (u32 word = 0; word < 8; ++word) {
+        if (reg(apic::kIsr + word * 0x10) != 0)
+            isr_words_ |= static_cast<u8>(1u << word);
+    }
 }
 
 ApicEffect LocalApic::end_of_interrupt() {
@@ -314,6 +333,7 @@ ApicEffect LocalApic::end_of_interrupt() {
         return {};
     const u32 offset = *vector / 32 * 0x10u, bit = 1u << *vector % 32;
     reg(apic::kIsr + offset) &= ~bit;
+    find_in_service();
     if ((reg(apic::kTmr + offset) & bit) == 0)
         return {};
     return {.kind = ApicEffect::Kind::EndOfLevel, .vector = *vector};
@@ -398,6 +418,8 @@ void LocalApic::save(Page& page, u64 now) const {
 
 void LocalApic::load(const Page& page) {
     page_ = page;
+    find_in_service();
+    irr_maybe_ = true;
     reg(apic::kId) = x2apic() ? id_ : id_ << 24;
     reg(apic::kVersion) = kVersionValue;
     reg(apic::kTpr) &= 0xff;

@@ -10,6 +10,7 @@
 #include "hv/lib/types.hpp"
 
 #include <array>
+#include <atomic>
 #include <optional>
 
 namespace skep::hv {
@@ -123,6 +124,8 @@ class LocalApic {
     u64 period() const { return reg(apic::kInitialCount) * divide(); }
     u32 current_count(u64 now) const;
     std::optional<u8> highest(u32 base) const;
+    u8 in_service_class() const { return isr_words_ == 0 ? 0 : *highest(apic::kIsr) & 0xf0; }
+    void find_in_service();
     ApicEffect end_of_interrupt();
     ApicEffect write_common(u32 offset, u32 value, u64 now);
     void write_lvt(u32 offset, u32 value, u64 now);
@@ -131,6 +134,9 @@ class LocalApic {
     u64 base_ = 0;
     u64 expiry_ = 0;  // one-shot and periodic: host TSC; 0: disarmed
     u64 tsc_deadline_ = 0;
+    // Hints that save searches: some IRR bit may be set; which words of ISR are not zero.
+    std::atomic<bool> irr_maybe_{false};
+    u8 isr_words_ = 0;
     Page page_{};
 };
 

@@ -103,9 +103,10 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
             return {MsrOutcome::Done};
         case msr::kTscDeadline:
             apic_.set_tsc_deadline(value);
-            check_events_ = true;
+            check_events_ = timer_changed_ = true;
             return {MsrOutcome::Done};
         case msr::kApicBase:
+            timer_changed_ = true;
             if (!apic_.set_base(value, address_mask() & apic::kBaseAddress))
                 return {MsrOutcome::Fault};
             check_events_ = true;
@@ -127,9 +128,7 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
     if (index >= msr::kX2ApicFirst && index <= msr::kX2ApicLast) {
         if (!apic_.x2apic())
             return {MsrOutcome::Fault};
-        const u8 cr8 = hardware_->task_priority();
-        if (cr8 != apic_.tpr() >> 4)
-            apic_.set_tpr(static_cast<u8>(cr8 << 4));
+        sync_task_priority();
         const ApicEffect effect =
             apic_.write_x2((index - msr::kX2ApicFirst) * 16, value, read_tsc());
         if (effect.kind == ApicEffect::Kind::Fault)

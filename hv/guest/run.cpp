@@ -68,59 +68,92 @@ void Vcpu::apply_write_back() {
         hardware_->general = page.general;
         hardware_->write(Field::Rsp, hardware_->general.rsp);
     }
-    if ((what & abi::kWriteBackRip) != 0) {
-        hardware_->write(Field::Rip, page.rip);
-        hardware_->write(Field::Interruptibility, hardware_->interruptibility() & ~u64{kShadow});
-    }
+    if ((what & abi::kWriteBackRip) != 0)
+        hardware_->set_rip(page.rip);
     if ((what & abi::kWriteBackRflags) != 0)
         hardware_->write(Field::Rflags, (page.rflags & ~rflags::kMustBeZero) | rflags::kReserved1);
 }
 
-Vcpu::Leave Vcpu::arm_timer() {
-    const u64 now = read_tsc();
+Vcpu::Leave Vcpu::arm_timer(u64 now) {
     apic_.poll_timer(now, tsc_offset_);
-    const u64 deadline = apic_.deadline(now, tsc_offset_);
-    if (deadline == armed_deadline_)
+    deadline_ = apic_.deadline(now, tsc_offset_);
+    timer_changed_ = false;
+    if (deadline_ == armed_deadline_)
         return {};
-    const bool in_hardware = hardware_->set_preemption_deadline(deadline);
-    if (!in_hardware && deadline < reported_deadline_)
+    const bool in_hardware = hardware_->set_preemption_deadline(deadline_);
+    if (!in_hardware && deadline_ < reported_deadline_)
         return ExitReason::TimerArmed;
-    armed_deadline_ = deadline;
+    armed_deadline_ = deadline_;
     return {};
+}
+
+// The guest moves CR8 without leaving; the four bits below it are only in the APIC's TPR.
+void Vcpu::sync_task_priority() {
+    const u8 cr8 = hardware_->task_priority();
+    if (cr8 != apic_.tpr() >> 4)
+        apic_.set_tpr(static_cast<u8>(cr8 << 4));
+}
+
+void Vcpu::open_windows(bool nmi, bool interrupt) {
+    if (nmi != nmi_window_)
+        hardware_->request_nmi_window(nmi);
+    if (interrupt != interrupt_window_)
+        hardware_->request_interrupt_window(interrupt);
+    nmi_window_ = nmi;
+    interrupt_window_ = interrupt;
 }
 
 Vcpu::Leave Vcpu::prepare_entry() {
     check_events_ = false;
-    const u32 requests = requests_.exchange(0);
-    if ((requests & kRequestFlush) != 0)
-        hardware_->flush_tlb();
-    if ((requests & kRequestNmi) != 0)
-        nmi_pending_ = true;
-    if ((requests & kRequestInit) != 0) {
-        if ((requests & kRequestStartup) != 0)
-            post(kRequestStartup);
-        reset(false);
-        activity_ = Activity::WaitForSipi;
-        return ExitReason::Reset;
+    if (requests_.load(std::memory_order_relaxed) != 0) {
+        const u32 requests = requests_.exchange(0);
+        if ((requests & kRequestFlush) != 0)
+            hardware_->flush_tlb();
+        if ((requests & kRequestNmi) != 0)
+            nmi_pending_ = true;
+        if ((requests & kRequestInit) != 0) {
+            if ((requests & kRequestStartup) != 0)
+                post(kRequestStartup);
+            reset(false);
+            activity_ = Activity::WaitForSipi;
+            return ExitReason::Reset;
+        }
+        if ((requests & kRequestStartup) != 0 && activity_ == Activity::WaitForSipi)
+            start_up(startup_vector_);
     }
-    if ((requests & kRequestStartup) != 0 && activity_ == Activity::WaitForSipi)
-        start_up(startup_vector_);
 
-    const u8 cr8 = hardware_->task_priority();
-    if (cr8 != apic_.tpr() >> 4)
-        apic_.set_tpr(static_cast<u8>(cr8 << 4));
-    if (const Leave leave = arm_timer())
-        return leave;
+    sync_task_priority();
+    if (const u64 now = read_tsc(); timer_changed_ || now >= deadline_) {
+        if (const Leave leave = arm_timer(now))
+            return leave;
+    }
 
-    if (activity_ == Activity::Shutdown)
+    auto vector = apic_.deliverable();
+    const Activity activity = activity_.load(std::memory_order_relaxed);
+    const bool nothing = !vector && !owner_window_ && !nmi_pending_ && !pending_event_.valid();
+    if (!nothing || activity != Activity::Active) {
+        if (const Leave leave = choose_event(vector, activity))
+            return leave;
+    }
+    open_windows(nmi_pending_, vector.has_value() || owner_window_);
+    const auto held_back = apic_.blocked_by_tpr();
+    if (const u8 threshold = held_back ? *held_back >> 4 : 0; threshold != threshold_) {
+        hardware_->set_task_priority_threshold(threshold);
+        threshold_ = threshold;
+    }
+    return {};
+}
+
+// Picks what the next entry delivers and sets `vector` to what is deliverable after that.
+Vcpu::Leave Vcpu::choose_event(std::optional<u8>& vector, Activity activity) {
+    if (activity == Activity::Shutdown)
         return ExitReason::Shutdown;
-    if (activity_ == Activity::WaitForSipi)
+    if (activity == Activity::WaitForSipi)
         return ExitReason::Hlt;
 
     const u32 blocked = hardware_->interruptibility();
     const bool takes_interrupt =
         (hardware_->rflags() & rflags::kIf) != 0 && (blocked & kShadow) == 0;
-    auto vector = apic_.deliverable();
     // An event stays in pending_event_ until an entry has taken it: `loop` replaces it by what that
     // entry left undelivered.
     if (pending_event_.valid()) {
@@ -138,16 +171,11 @@ Vcpu::Leave Vcpu::prepare_entry() {
     hardware_->inject(pending_event_);
     if (pending_event_.valid()) {
         activity_ = Activity::Active;
-    } else if (activity_ == Activity::Hlt) {
+    } else if (activity == Activity::Hlt) {
         // A request that came while the activity was being changed is not lost: its sender saw
         // either a held vCPU or a waiting one.
         return requests_ != 0 ? prepare_entry() : Leave(ExitReason::Hlt);
     }
-    hardware_->request_nmi_window(nmi_pending_);
-    hardware_->request_interrupt_window(vector.has_value() || owner_window_);
-    const auto held_back = apic_.blocked_by_tpr();
-    hardware_->set_task_priority_threshold(held_back ? *held_back >> 4 : 0);
-    hardware_->set_task_priority(apic_.tpr() >> 4);
     return {};
 }
 
@@ -191,32 +219,19 @@ void Vcpu::run(Cpu& cpu) {
 }
 
 void Vcpu::report(ExitReason reason) {
-    const HardwareVcpu& hw = *hardware_;
     abi::VcpuPage& page = *page_;
-    const u8 cr8 = hw.task_priority();
-    if (cr8 != apic_.tpr() >> 4)
-        apic_.set_tpr(static_cast<u8>(cr8 << 4));
-
+    sync_task_priority();
     const u64 now = read_tsc();
+    if (timer_changed_)
+        deadline_ = apic_.deadline(now, tsc_offset_);
     page.reason = reason;
-    page.ready_for_interrupt = ready_for_interrupt();
-    page.apic_accepts_extint = index_ == 0 && apic_.accepts_extint();
-    page.timer_deadline = reported_deadline_ = apic_.deadline(now, tsc_offset_);
+    page.timer_deadline = reported_deadline_ = deadline_;
     page.guest_tsc = now + tsc_offset_;
-    page.general = hw.general;
-    page.general.rsp = hw.read(Field::Rsp);
-    page.rip = hw.rip();
-    page.rflags = hw.rflags();
-    page.cr0 = hw.read(Field::Cr0);
-    page.cr3 = hw.read(Field::Cr3);
-    page.cr4 = hw.read(Field::Cr4);
-    page.efer = hw.read(Field::Efer);
-    constexpr Field kBases[] = {Field::EsBase, Field::CsBase, Field::SsBase,
-                                Field::DsBase, Field::FsBase, Field::GsBase};
-    for (unsigned i = 0; i < 6; ++i)
-        page.segment_base[i] = hw.read(kBases[i]);
-    page.cs_access_rights = static_cast<u32>(hw.read(Field::CsAccess));
-    page.cpl = hw.cpl();
+    hardware_->describe(page);
+    page.ready_for_interrupt = !pending_event_.valid() && (page.rflags & rflags::kIf) != 0 &&
+                               activity_.load() <= Activity::Hlt &&
+                               (hardware_->interruptibility() & kShadow) == 0;
+    page.apic_accepts_extint = index_ == 0 && apic_.accepts_extint();
 
     const bool wants_code = reason == ExitReason::Mmio || reason == ExitReason::PageAbsent ||
                             (reason == ExitReason::Io && page.io.is_string != 0);

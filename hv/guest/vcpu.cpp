@@ -84,13 +84,16 @@ void Vcpu::reset(bool power_up) {
     hw.write(Field::Interruptibility, 0);
     dr_ = {};
     pending_event_ = {};
+    hw.inject(pending_event_);
     nmi_pending_ = false;
+    timer_changed_ = true;
     requests_.fetch_and(kRequestFlush | kRequestStartup);
     check_events_ = true;
-    if (!power_up) {
+    if (!power_up)
         apic_.init();
+    hw.set_task_priority(0);
+    if (!power_up)
         return;
-    }
     for (const Field field :
          {Field::Star, Field::Lstar, Field::Cstar, Field::Fmask, Field::KernelGsBase,
           Field::SysenterCs, Field::SysenterEsp, Field::SysenterEip})
@@ -119,6 +122,7 @@ u64 Vcpu::guest_tsc() const {
 void Vcpu::set_guest_tsc(u64 value) {
     tsc_offset_ = value - read_tsc();
     hardware_->set_tsc_offset(tsc_offset_);
+    timer_changed_ = true;
 }
 
 Status Vcpu::inject(abi::InjectKind kind, u64 vector, u64 error_code) {

@@ -43,6 +43,7 @@ class Vcpu {
 
     XsaveArea& fpu() { return fpu_; }
     LocalApic& apic() { return apic_; }
+    void load_apic(const LocalApic::Page& page);
     HardwareVcpu& hardware() { return *hardware_; }
 
     // Requests, from any CPU; taken before the next entry.
@@ -69,7 +70,10 @@ class Vcpu {
     // run.cpp
     abi::ExitReason loop(Cpu& cpu);
     Leave prepare_entry();
-    Leave arm_timer();
+    Leave choose_event(std::optional<u8>& vector, Activity activity);
+    Leave arm_timer(u64 now);
+    void sync_task_priority();
+    void open_windows(bool nmi, bool interrupt);
     bool ready_for_interrupt() const;
     void apply_write_back();
     void report(abi::ExitReason reason);
@@ -86,7 +90,6 @@ class Vcpu {
     u64 length_of(const Exit& exit, std::span<const u8> opcode) const;
     std::size_t fetch(std::span<u8> code) const;
     CodeSize code_size() const;
-    CpuidState cpuid_state() const;
 
     // apic_access.cpp
     Leave access_apic(u32 offset);
@@ -132,9 +135,13 @@ class Vcpu {
     std::atomic<int> runs_on_{-1};
 
     bool check_events_ = true;   // look at events before the next entry
-    bool owner_window_ = false;  // the owner waits for an interrupt window
+    bool timer_changed_ = true;  // `deadline_` is not what the APIC's registers say
+    bool nmi_window_ = false, interrupt_window_ = false;  // asked of hardware
+    u8 threshold_ = 0;                                    // likewise, of task priority
+    bool owner_window_ = false;                           // the owner waits for an interrupt window
     bool nmi_pending_ = false;
     Event pending_event_;
+    u64 deadline_ = abi::kNoDeadline;           // of the APIC timer, host TSC
     u64 armed_deadline_ = abi::kNoDeadline;     // in hardware
     u64 reported_deadline_ = abi::kNoDeadline;  // the owner's timer
 

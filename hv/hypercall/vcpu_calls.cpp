@@ -166,8 +166,7 @@ Result<u64> call_vcpu_set_apic(const Arguments& a) {
     if (!buffer)
         return fail(buffer.error());
     return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
-        vcpu.apic().load(*reinterpret_cast<const LocalApic::Page*>(*buffer));
-        vcpu.hardware().set_task_priority(vcpu.apic().tpr() >> 4);
+        vcpu.load_apic(*reinterpret_cast<const LocalApic::Page*>(*buffer));
         return 0;
     });
 }

@@ -123,6 +123,26 @@ u64 SvmVcpu::read(Field field) const {
     }
 }
 
+void SvmVcpu::describe(abi::VcpuPage& page) const {
+    const Vmcb& v = *vmcb_;
+    page.general = general;
+    page.general.rsp = v.rsp;
+    page.rip = v.rip;
+    page.rflags = v.rflags;
+    page.cr0 = v.cr0;
+    page.cr3 = v.cr3;
+    page.cr4 = v.cr4;
+    page.efer = v.efer & ~efer::kSvme;
+    page.segment_base[0] = v.es.base;
+    page.segment_base[1] = v.cs.base;
+    page.segment_base[2] = v.ss.base;
+    page.segment_base[3] = v.ds.base;
+    page.segment_base[4] = v.fs.base;
+    page.segment_base[5] = v.gs.base;
+    page.cs_access_rights = static_cast<u32>(to_access(v.cs.attributes));
+    page.cpl = v.cpl;
+}
+
 void SvmVcpu::write(Field field, u64 value) {
     if (u64* target = plain(field)) {
         if (field == Field::Efer)

@@ -116,11 +116,17 @@ Event SvmVcpu::interrupted_event() const {
     return event;
 }
 
-void SvmVcpu::advance(u64 length) {
-    const bool long_mode = (vmcb_->efer & efer::kLma) != 0 && (vmcb_->cs.attributes & 0x200) != 0;
-    const u64 next = vmcb_->rip + length;
-    vmcb_->rip = long_mode ? next : next & 0xffff'ffff;
+void SvmVcpu::set_rip(u64 rip) {
+    vmcb_->rip = rip;
     vmcb_->interrupt_shadow &= ~u64{1};
+}
+
+void SvmVcpu::advance(u64 length) {
+    constexpr u16 kLongCode = 0x200;
+    const u64 next = vmcb_->rip + length;
+    const bool long_mode =
+        (vmcb_->efer & efer::kLma) != 0 && (vmcb_->cs.attributes & kLongCode) != 0;
+    set_rip(long_mode ? next : next & 0xffff'ffff);
 }
 
 u32 SvmVcpu::interruptibility() const {

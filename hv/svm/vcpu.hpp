@@ -32,10 +32,12 @@ class SvmVcpu final : public HardwareVcpu {
     Event interrupted_event() const override;
 
     u64 rip() const override { return vmcb_->rip; }
+    void set_rip(u64 rip) override;
     void advance(u64 length) override;
     u64 rflags() const override { return vmcb_->rflags; }
     u32 interruptibility() const override;
     u8 cpl() const override { return vmcb_->cpl; }
+    void describe(abi::VcpuPage& page) const override;
 
     u64 read(abi::Field field) const override;
     void write(abi::Field field, u64 value) override;

@@ -132,6 +132,21 @@ u64 VmxVcpu::read(Field field) const {
     }
 }
 
+void VmxVcpu::describe(abi::VcpuPage& page) const {
+    page.general = general;
+    page.general.rsp = vmread(FieldNatural::GuestRsp);
+    page.rip = rip();
+    page.rflags = rflags();
+    page.cr0 = guest_cr0();
+    page.cr3 = vmread(FieldNatural::GuestCr3);
+    page.cr4 = guest_cr4();
+    page.efer = vmread(Field64::GuestIa32Efer);
+    for (unsigned i = 0; i < 6; ++i)
+        page.segment_base[i] = vmread(stepped(FieldNatural::GuestEsBase, i));
+    page.cs_access_rights = vmread(stepped(Field32::GuestEsAccessRights, 1));
+    page.cpl = cpl();
+}
+
 void VmxVcpu::write(Field field, u64 value) {
     if (is_segment(field))
         return write_segment(field, value);

@@ -248,6 +248,7 @@ Exit VmxVcpu::enter() {
             return exit;
         }
         launched_ = true;
+        injected_ = false;  // the exit has cleared it (SDM vol. 3, 28.2)
         if (decode_exit(*this, exit))
             return exit;
     }
@@ -275,15 +276,23 @@ Event VmxVcpu::interrupted_event() const {
     return event;
 }
 
-void VmxVcpu::advance(u64 length) {
-    u64 next = rip() + length;
-    if ((vmread(FieldNatural::GuestCr0) & cr0::kPe) == 0 ||
-        (vmread(stepped(Field32::GuestEsAccessRights, 1)) & 1u << 13) == 0)
-        next &= 0xffff'ffff;  // not 64-bit code
-    vmwrite(FieldNatural::GuestRip, next);
+void VmxVcpu::set_rip(u64 rip) {
+    vmwrite(FieldNatural::GuestRip, rip);
     const u32 shadow = interruptibility();
     if ((shadow & 3) != 0)
         vmwrite(Field32::GuestInterruptibilityState, shadow & ~3u);
+}
+
+void VmxVcpu::advance(u64 length) {
+    constexpr u32 kLongCode = 1 << 13;
+    const u64 now = rip();
+    u64 next = now + length;
+    // Only 64-bit code runs on beyond 4 GiB.
+    if ((now ^ next) >> 32 != 0 &&
+        ((vmread(FieldNatural::GuestCr0) & cr0::kPe) == 0 ||
+         (vmread(stepped(Field32::GuestEsAccessRights, 1)) & kLongCode) == 0))
+        next &= 0xffff'ffff;
+    set_rip(next);
 }
 
 u8 VmxVcpu::cpl() const {
@@ -291,6 +300,9 @@ u8 VmxVcpu::cpl() const {
 }
 
 void VmxVcpu::inject(Event event) {
+    if (!event.valid() && !injected_)
+        return;
+    injected_ = event.valid();
     if (event.has_error_code())
         vmwrite(Field32::EntryExceptionErrorCode, event.error_code);
     vmwrite(Field32::EntryInterruptionInformation, event.information);

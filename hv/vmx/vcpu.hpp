@@ -36,10 +36,12 @@ class VmxVcpu final : public HardwareVcpu {
     Event interrupted_event() const override;
 
     u64 rip() const override { return vmread(FieldNatural::GuestRip); }
+    void set_rip(u64 rip) override;
     void advance(u64 length) override;
     u64 rflags() const override { return vmread(FieldNatural::GuestRflags); }
     u32 interruptibility() const override { return vmread(Field32::GuestInterruptibilityState); }
     u8 cpl() const override;
+    void describe(abi::VcpuPage& page) const override;
     u64 read(abi::Field field) const override;
     void write(abi::Field field, u64 value) override;
     void inject(Event event) override;
@@ -96,6 +98,7 @@ class VmxVcpu final : public HardwareVcpu {
     u8 threshold_ = 0, written_threshold_ = 0;
     u32 cpu_plus_1_ = 0;  // whose host state is in the VMCS, whose TLB may know us
     bool launched_ = false;
+    bool injected_ = false;  // an event is in the VMCS for the next entry
     bool flush_ = true;
     bool load_pdptes_ = false;
     bool switched_in_ = false;
