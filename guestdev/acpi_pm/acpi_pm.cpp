@@ -9,7 +9,7 @@ enum Pm1Event : std::uint16_t {
     kPowerButton = 1 << 8
 };
 constexpr std::uint16_t kEvents = kTimer | kPowerButton;
-constexpr std::uint16_t kEnables = kEvents | 1 << 5;  // GBL_EN keeps its value
+constexpr std::uint16_t kEnables = kEvents | 1 << 5 | 1 << 10;  // GBL_EN, RTC_EN keep their value
 // PM1 control, 4.8.3.2.1.
 enum Pm1Control : std::uint16_t {
     kSciEnable = 1 << 0,

@@ -183,9 +183,8 @@ std::vector<abi::CpuidEntry> make_cpuid(const CpuidInput& input) {
     if (xsave)
         add_xsave(table, input);
 
-    table.signature(kHypervisorLeaf, kHypervisorLeaf, "SkepGuest");
-    table.signature(kKvmLeaf, kKvmLeaf + 1, "KVMKVMKVM");
-    table.add(kKvmLeaf + 1).eax = kKvmClockSource2 | kKvmNoIoDelay | kKvmClockStable;
+    table.signature(kHypervisorLeaf, kHypervisorLeaf + 1, "KVMKVMKVM");
+    table.add(kHypervisorLeaf + 1).eax = kKvmClockSource2 | kKvmNoIoDelay | kKvmClockStable;
 
     table.copy(0x8000'0000).eax = kExtendedMax;
     abi::CpuidEntry& extended = table.copy(0x8000'0001);
@@ -198,6 +197,7 @@ std::vector<abi::CpuidEntry> make_cpuid(const CpuidInput& input) {
     for (std::uint32_t leaf :
          {0x8000'0002u, 0x8000'0003u, 0x8000'0004u, 0x8000'0005u, 0x8000'0006u})
         table.copy(leaf);
+    // Where the host does not promise it, Linux keeps to the paravirtual clock.
     table.add(0x8000'0007).edx =
         value_of(input.supported, 0x8000'0007, 0, Output::Edx) & kInvariantTsc;
     abi::CpuidEntry& sizes = table.copy(0x8000'0008);

@@ -91,9 +91,9 @@ inline constexpr Feature kFeatures[] = {
 // x87, SSE, AVX: the XCR0 bits that a guest may set.
 inline constexpr std::uint64_t kXcr0Allowed = 0x7;
 
-// Leaves by which guests recognize where they run. The second block speaks KVM's interface, of
-// which Linux honours the clock (Documentation/virt/kvm/x86/cpuid.rst).
-inline constexpr std::uint32_t kHypervisorLeaf = 0x4000'0000, kKvmLeaf = 0x4000'0100;
+// The leaves by which guests recognize where they run. They speak KVM's interface, which Linux and
+// FreeBSD honour: of it, the clock (Linux, Documentation/virt/kvm/x86/cpuid.rst).
+inline constexpr std::uint32_t kHypervisorLeaf = 0x4000'0000;
 inline constexpr std::uint32_t kKvmClockSource2 = 1 << 3, kKvmNoIoDelay = 1 << 1,
                                kKvmClockStable = 1 << 24;
 

@@ -58,6 +58,11 @@ class Decoder {
         bool known = opcode == 0x0f ? two_byte(reader_.next()) : one_byte(opcode);
         if (!known || !reader_.ok())
             return std::nullopt;
+        bool accesses_memory = instruction_.operation >= Operation::Movs ||
+                               instruction_.destination.kind == OperandKind::Memory ||
+                               instruction_.source.kind == OperandKind::Memory;
+        if (!accesses_memory)
+            return std::nullopt;
         instruction_.length = reader_.position();
         return instruction_;
     }
