@@ -65,8 +65,11 @@ Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
     abi::GeneralRegisters& r = hardware_->general;
     const u32 leaf = static_cast<u32>(r.rax);
     CpuidState state{index_, 0, xcr0_};
-    if (cpuid_needs_state(leaf))
+    if (cpuid_needs_state(leaf)) {
         state.cr4 = hardware_->read(Field::Cr4);
+        // As it is loaded: QEMU's SVM lets XSETBV through although it is intercepted.
+        state.xcr0 = read_xcr0();
+    }
     const CpuidResult result = vm_.cpuid.get(leaf, static_cast<u32>(r.rcx), state);
     r.rax = result.eax;
     r.rbx = result.ebx;
