@@ -166,7 +166,8 @@ void preempt_if_asked() {
 void update_timer_interrupt() {
     Cpu& cpu = this_cpu();
     Nanoseconds deadline = cpu.timers->next_deadline();
-    if (!is_idle(cpu) && !cpu.run_queue->empty()) {
+    // A slice that has ended needs no second interrupt: where preemption is off it would come at once, for ever.
+    if (!is_idle(cpu) && !cpu.reschedule && !cpu.run_queue->empty()) {
         const Thread& current = *cpu.thread;
         const Nanoseconds left = current.slice_used < kSlice ? kSlice - current.slice_used : 0;
         deadline = std::min(deadline, current.switched_in + left);
