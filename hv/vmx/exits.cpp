@@ -158,7 +158,8 @@ bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
             return true;
         }
         case BasicReason::PreemptionTimer:
-            exit = event(ExitKind::PreemptionTimer);
+            // Or the end of a bounded stay (VmxVcpu::arm_preemption_timer).
+            exit = event(vcpu.deadline_passed() ? ExitKind::PreemptionTimer : ExitKind::Interrupt);
             return true;
         case BasicReason::Xsetbv:
             exit = instruction(ExitKind::Xsetbv);

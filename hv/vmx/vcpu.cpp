@@ -239,8 +239,7 @@ Exit VmxVcpu::enter() {
             flush();
         if (load_pdptes_)
             load_pdptes();
-        if (deadline_ != abi::kNoDeadline)
-            arm_preemption_timer();
+        arm_preemption_timer();
         Exit exit{};
         if (!vmx_enter(&general, launched_)) {
             exit.kind = ExitKind::EntryFailed;
@@ -335,16 +334,28 @@ bool VmxVcpu::set_preemption_deadline(u64 host_tsc) {
     if (!capabilities().preemption_timer)
         return false;
     deadline_ = host_tsc;
-    set_pin(kPinPreemptionTimer, deadline_ != abi::kNoDeadline);
     return true;
 }
 
+// Bochs 3.0 computes whether physical interrupts are masked before it counts as being in the guest
+// (VMenterLoadCheckGuestState), so they do not leave a guest that was entered with IF clear. The timer
+// bounds its stay; the root domain then takes what is pending. A CPU that follows the manual (28.2)
+// leaves by itself, and pays one vmwrite.
 void VmxVcpu::arm_preemption_timer() {
+    if (!is_guest() || !capabilities().preemption_timer)
+        return;
+    constexpr u64 kLongestStay = 1 << 18;
+    const bool bounded = (rflags() & rflags::kIf) == 0;
+    set_pin(kPinPreemptionTimer, bounded || deadline_ != abi::kNoDeadline);
+    if (!bounded && deadline_ == abi::kNoDeadline)
+        return;
     const u64 now = read_tsc();
-    const u64 ticks =
-        deadline_ <= now ? 0 : (deadline_ - now) >> capabilities().preemption_timer_shift;
+    u64 ticks = deadline_ <= now ? 0 : deadline_ - now;
+    if (bounded)
+        ticks = std::min(ticks, kLongestStay);
     // The counter may run up to one of its ticks short; whoever asked looks at the clock again.
-    vmwrite(Field32::PreemptionTimerValue, static_cast<u32>(std::min<u64>(ticks + 1, 0xffff'ffff)));
+    ticks = (ticks >> capabilities().preemption_timer_shift) + 1;
+    vmwrite(Field32::PreemptionTimerValue, static_cast<u32>(std::min<u64>(ticks, 0xffff'ffff)));
 }
 
 void VmxVcpu::flush() {

@@ -1,6 +1,7 @@
 // A virtual CPU on VMX: its VMCS and what VMX leaves to software.
 #pragma once
 
+#include "hv/arch/instructions.hpp"
 #include "hv/cpu/backend.hpp"
 #include "hv/memory/frame_pool.hpp"
 #include "hv/vmx/capability.hpp"
@@ -54,6 +55,7 @@ class VmxVcpu final : public HardwareVcpu {
     void set_task_priority_threshold(u8 cr8) override;
     void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }
     bool set_preemption_deadline(u64 host_tsc) override;
+    bool deadline_passed() const { return deadline_ <= read_tsc(); }
     void flush_tlb() override { flush_ = true; }
 
     // Control registers as the guest sees them; the bits that hv keeps are in the masks.
