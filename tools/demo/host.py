@@ -8,7 +8,7 @@ from pathlib import Path
 from devtool import builder
 from rig import children, rigs
 from rig.line import Line
-from rig.machine import Config, Forward, RigError
+from rig.machine import Config, Forward, Machine, RigError
 
 API_PORT = 8443
 # The lines that skepd prints on the console at its start (mgmt/skepd/main.cpp).
@@ -41,6 +41,7 @@ class Host:
         self.program = builder.programs()["skep"]
         self.config = Config(image=image, forwards=[Forward(API_PORT)],
                              serial_log=self.folder / "serial.log", **config)
+        self.machine: Machine | None = None
         self.fingerprint = self.token = ""
 
     def boot(self) -> "Host":
@@ -55,7 +56,7 @@ class Host:
         return self
 
     def __enter__(self) -> "Host":
-        return self.boot()
+        return self if self.machine else self.boot()
 
     def __exit__(self, *error) -> None:
         self.machine.__exit__(*error)
