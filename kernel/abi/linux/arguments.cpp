@@ -1,47 +1,8 @@
 #include <kernel/abi/linux/arguments.hpp>
 
-#include <algorithm>
 #include <limits>
 
 namespace skep::kernel::linux_abi {
-
-namespace {
-constexpr std::uint64_t kIovecMax = 1024;
-}
-
-Result<Ref<Vnode>> start_argument(std::uint64_t descriptor, std::string_view path) {
-    if (static_cast<int>(descriptor) == kAtFdCwd || path.starts_with('/'))
-        return current_fs().working_directory();
-    Ref<File> file = SKEP_TRY(file_argument(descriptor));
-    if (!file->vnode() || !file->vnode()->is_directory())
-        return fail(Errno::NotDir);
-    return file->vnode();
-}
-
-Result<PlaceArgument> place_argument(std::uint64_t descriptor, UserAddr path) {
-    PlaceArgument place;
-    place.path = SKEP_TRY(PathArgument::copy(path));
-    place.start = SKEP_TRY(start_argument(descriptor, place.path.view()));
-    return place;
-}
-
-Result<Vector<IoSegment>> iovec_argument(UserAddr from, std::uint64_t count) {
-    if (count > kIovecMax)
-        return fail(Errno::Inval);
-    Vector<IoSegment> segments;
-    SKEP_TRY(segments.resize(count));
-    static_assert(sizeof(IoSegment) == sizeof(Iovec));  // and alike
-    if (count)
-        SKEP_TRY(copy_in(segments.data(), from, count * sizeof(Iovec)));
-    std::size_t room = kIoMax;
-    for (IoSegment& segment : segments) {
-        if (segment.size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-            return fail(Errno::Inval);
-        segment.size = std::min(segment.size, room);
-        room -= segment.size;
-    }
-    return segments;
-}
 
 // The low byte of the minor, then the major, then the rest of both.
 std::uint64_t encode_device(std::uint64_t number) {

@@ -1,10 +1,10 @@
 // Linux's ways to wait: poll, select, epoll, eventfd, timerfd, signalfd.
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/signal_mask.hpp>
+#include <kernel/abi/poll.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/event/eventfd.hpp>
 #include <kernel/event/kqueue.hpp>
-#include <kernel/event/poll.hpp>
 #include <kernel/event/timerfd.hpp>
 #include <kernel/sched/clock.hpp>
 
@@ -18,12 +18,6 @@ namespace {
 
 using Value = Result<std::uint64_t>;
 
-struct PollFd {
-    std::int32_t descriptor;
-    std::int16_t events, result;
-};
-static_assert(sizeof(PollFd) == 8);
-
 struct EpollEvent {
     std::uint32_t events;
     std::uint64_t data;
@@ -36,7 +30,7 @@ struct TimerSpec {
 
 // poll(2), epoll_ctl(2): alike up to 0x2000.
 enum : std::uint32_t {
-    kPollIn = 1, kPollPri = 2, kPollOut = 4, kPollErr = 8, kPollHup = 0x10, kPollNval = 0x20, kPollRdNorm = 0x40,
+    kPollIn = 1, kPollPri = 2, kPollOut = 4, kPollErr = 8, kPollHup = 0x10, kPollRdNorm = 0x40,
     kPollRdBand = 0x80, kPollWrNorm = 0x100, kPollWrBand = 0x200, kPollRdHup = 0x2000,
     kEpollExclusive = 1u << 28, kEpollWakeUp = 1u << 29, kEpollOneshot = 1u << 30, kEpollEdge = 1u << 31,
 };
@@ -94,98 +88,26 @@ Result<Nanoseconds> deadline_of_timespec(UserAddr from) {
 
 // --- poll ---
 
-Value do_poll(UserAddr address, std::uint64_t count, Nanoseconds deadline) {
-    if (count > current_descriptor_limit())
-        return fail(Errno::Inval);
-    Vector<PollFd> entries;
-    Vector<PollItem> items;
-    SKEP_TRY(entries.resize(count));
-    SKEP_TRY(items.resize(count));
-    if (count)
-        SKEP_TRY(copy_in(entries.data(), address, count * sizeof(PollFd)));
-    std::size_t invalid = 0;
-    for (std::size_t i = 0; i < count; i++) {
-        entries[i].result = 0;
-        if (entries[i].descriptor < 0)
-            continue;
-        auto file = file_argument(static_cast<std::uint32_t>(entries[i].descriptor));
-        if (!file) {
-            entries[i].result = kPollNval;
-            invalid++;
-            continue;
-        }
-        items[i].file = std::move(*file);
-        items[i].interest = to_events(static_cast<std::uint16_t>(entries[i].events));
-    }
-    std::size_t found = SKEP_TRY(poll_files(items.span(), invalid ? 0 : deadline));
-    for (std::size_t i = 0; i < count; i++)
-        if (items[i].file)
-            entries[i].result = static_cast<std::int16_t>(to_poll(items[i].result, static_cast<std::uint16_t>(entries[i].events)));
-    found = static_cast<std::size_t>(std::ranges::count_if(entries, [](const PollFd& e) { return e.result != 0; }));
-    if (count)
-        SKEP_TRY(copy_out(address, entries.data(), count * sizeof(PollFd)));
-    return found;
-}
+constexpr abi::PollBits kPollBits{to_events, to_poll};
 
 Value poll(const std::uint64_t* a) {
-    return do_poll(a[0], a[1], deadline_of_milliseconds(static_cast<std::int32_t>(a[2])));
+    return abi::poll_descriptors(a[0], static_cast<std::uint32_t>(a[1]), deadline_of_milliseconds(static_cast<std::int32_t>(a[2])), kPollBits);
 }
 
 Value ppoll(const std::uint64_t* a) {
     const Nanoseconds deadline = SKEP_TRY(deadline_of_timespec(a[2]));
     SKEP_TRY(use_signal_mask(a[3], a[4]));
-    return do_poll(a[0], a[1], deadline);
+    return abi::poll_descriptors(a[0], static_cast<std::uint32_t>(a[1]), deadline, kPollBits);
 }
 
 // --- select ---
 
-constexpr std::size_t kSelectMax = 1 << 16;
+constexpr std::uint32_t kSelectMax = 1 << 16;
 
-// The three sets are bitmaps of 64-bit words.
-Value do_select(std::uint64_t count, const std::array<UserAddr, 3>& sets, Nanoseconds deadline) {
+Value do_select(std::uint32_t count, const std::array<UserAddr, 3>& sets, Nanoseconds deadline) {
     if (count > kSelectMax)
         return fail(Errno::Inval);
-    constexpr std::array<Events, 3> kInterest{kReadable, kWritable, kPriority};
-    constexpr std::array<Events, 3> kCounts{kReadable | kHangup | kError, kWritable | kError, kPriority};
-    const std::size_t words = (count + 63) / 64;
-    std::array<Vector<std::uint64_t>, 3> bits;
-    for (std::size_t s = 0; s < 3; s++) {
-        SKEP_TRY(bits[s].resize(words));
-        if (sets[s] && words)
-            SKEP_TRY(copy_in(bits[s].data(), sets[s], words * 8));
-    }
-    Vector<PollItem> items;
-    Vector<std::uint32_t> numbers;
-    for (std::uint32_t fd = 0; fd < count; fd++) {
-        Events interest = 0;
-        for (std::size_t s = 0; s < 3; s++)
-            if (bits[s][fd / 64] >> fd % 64 & 1)
-                interest |= kInterest[s];
-        if (!interest)
-            continue;
-        PollItem item;
-        item.file = SKEP_TRY(file_argument(fd));
-        item.interest = interest;
-        SKEP_TRY(items.push_back(std::move(item)));
-        SKEP_TRY(numbers.push_back(fd));
-    }
-    SKEP_TRY(poll_files(items.span(), deadline));
-    std::uint64_t found = 0;
-    for (std::size_t s = 0; s < 3; s++) {
-        for (std::size_t i = 0; i < items.size(); i++) {
-            std::uint64_t& word = bits[s][numbers[i] / 64];
-            const std::uint64_t bit = std::uint64_t{1} << numbers[i] % 64;
-            if (!(word & bit))
-                continue;
-            if (items[i].result & kCounts[s])
-                found++;
-            else
-                word &= ~bit;
-        }
-        if (sets[s] && words)
-            SKEP_TRY(copy_out(sets[s], bits[s].data(), words * 8));
-    }
-    return found;
+    return abi::select_descriptors(count, sets, deadline);
 }
 
 Value select(const std::uint64_t* a) {

@@ -1,10 +1,10 @@
 // Linux calls on descriptors.
+#include <kernel/abi/file_service.hpp>
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/ioctl.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/ipc/pipe.hpp>
 #include <kernel/sched/thread.hpp>
-#include <kernel/vfs/record_locks.hpp>
 #include <kernel/vfs/vnode_file.hpp>
 
 #include <algorithm>
@@ -17,98 +17,64 @@ namespace {
 
 using Value = Result<std::uint64_t>;
 
-Result<Ref<File>> readable(std::uint64_t descriptor) {
-    Ref<File> file = SKEP_TRY(file_argument(descriptor));
-    if (!(file->flags() & kOpenRead))
-        return fail(Errno::BadF);
-    return file;
-}
-
-Result<Ref<File>> writable(std::uint64_t descriptor) {
-    Ref<File> file = SKEP_TRY(file_argument(descriptor));
-    if (!(file->flags() & kOpenWrite))
-        return fail(Errno::BadF);
-    return file;
-}
-
-Value do_read(File& file, Uio& uio, std::uint64_t* offset) {
-    return restartable(file.read(uio, offset));
-}
-
-Value do_write(File& file, Uio& uio, std::uint64_t* offset) {
-    auto written = file.write(uio, offset);
-    if (!written && written.error() == Errno::Pipe)
-        raise_pipe_signal();
-    return restartable(written);
-}
-
-// pread and pwrite need a file with positions.
-Result<std::uint64_t> position_argument(File& file, std::uint64_t offset) {
-    if (static_cast<std::int64_t>(offset) < 0)
-        return fail(Errno::Inval);
-    if (file.kind() == FileKind::Pipe || file.kind() == FileKind::Socket || file.kind() == FileKind::Tty)
-        return fail(Errno::SPipe);
-    return offset;
-}
-
 Value read(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(readable(a[0]));
+    Ref<File> file = SKEP_TRY(readable_argument(a[0]));
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
     Uio uio = Uio::user({&segment, 1});
-    return do_read(*file, uio, nullptr);
+    return read_file(*file, uio, nullptr);
 }
 
 Value write(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(writable(a[0]));
+    Ref<File> file = SKEP_TRY(writable_argument(a[0]));
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
     Uio uio = Uio::user({&segment, 1});
-    return do_write(*file, uio, nullptr);
+    return write_file(*file, uio, nullptr);
 }
 
 Value pread64(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(readable(a[0]));
+    Ref<File> file = SKEP_TRY(readable_argument(a[0]));
     std::uint64_t offset = SKEP_TRY(position_argument(*file, a[3]));
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
     Uio uio = Uio::user({&segment, 1});
-    return do_read(*file, uio, &offset);
+    return read_file(*file, uio, &offset);
 }
 
 Value pwrite64(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(writable(a[0]));
+    Ref<File> file = SKEP_TRY(writable_argument(a[0]));
     std::uint64_t offset = SKEP_TRY(position_argument(*file, a[3]));
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
     Uio uio = Uio::user({&segment, 1});
-    return do_write(*file, uio, &offset);
+    return write_file(*file, uio, &offset);
 }
 
 Value readv(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(readable(a[0]));
+    Ref<File> file = SKEP_TRY(readable_argument(a[0]));
     const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(a[1], a[2]));
     Uio uio = Uio::user(segments.span());
-    return do_read(*file, uio, nullptr);
+    return read_file(*file, uio, nullptr);
 }
 
 Value writev(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(writable(a[0]));
+    Ref<File> file = SKEP_TRY(writable_argument(a[0]));
     const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(a[1], a[2]));
     Uio uio = Uio::user(segments.span());
-    return do_write(*file, uio, nullptr);
+    return write_file(*file, uio, nullptr);
 }
 
 Value preadv(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(readable(a[0]));
+    Ref<File> file = SKEP_TRY(readable_argument(a[0]));
     std::uint64_t offset = SKEP_TRY(position_argument(*file, a[3]));
     const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(a[1], a[2]));
     Uio uio = Uio::user(segments.span());
-    return do_read(*file, uio, &offset);
+    return read_file(*file, uio, &offset);
 }
 
 Value pwritev(const std::uint64_t* a) {
-    Ref<File> file = SKEP_TRY(writable(a[0]));
+    Ref<File> file = SKEP_TRY(writable_argument(a[0]));
     std::uint64_t offset = SKEP_TRY(position_argument(*file, a[3]));
     const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(a[1], a[2]));
     Uio uio = Uio::user(segments.span());
-    return do_write(*file, uio, &offset);
+    return write_file(*file, uio, &offset);
 }
 
 // The "2" forms: an offset of -1 means the file's position; no RWF_* flags.
@@ -170,18 +136,11 @@ Value dup2(const std::uint64_t* a) {
 Value pipe2(const std::uint64_t* a) {
     if (a[1] & ~std::uint64_t{kOCloseOnExec | kONonblock | kODirect})
         return fail(Errno::Inval);
-    const bool close_on_exec = a[1] & kOCloseOnExec;
-    PipePair pair = SKEP_TRY(create_pipe(a[1] & kONonblock ? kOpenNonblock : 0));
-    std::array<std::uint32_t, 2> descriptors;
-    descriptors[0] = SKEP_TRY(add_descriptor(pair.read_end, close_on_exec));
-    auto second = add_descriptor(pair.write_end, close_on_exec);
-    if (second)
-        descriptors[1] = *second;
-    const Result<> told = second ? copy_out(a[0], descriptors) : fail(second.error());
-    if (!told) {
-        (void)current_descriptors().close(descriptors[0]);
-        if (second)
-            (void)current_descriptors().close(descriptors[1]);
+    std::uint32_t descriptors[2];
+    SKEP_TRY(open_pipe(descriptors, a[1] & kONonblock ? kOpenNonblock : 0, a[1] & kOCloseOnExec));
+    if (auto told = copy_out(a[0], descriptors); !told) {
+        for (const std::uint32_t descriptor : descriptors)
+            (void)current_descriptors().close(descriptor);
         return fail(told.error());
     }
     return 0;
@@ -216,7 +175,7 @@ Value fallocate(const std::uint64_t* a) {
     const std::uint64_t mode = a[1], offset = a[2], size = a[3];
     if (static_cast<std::int64_t>(offset) < 0 || static_cast<std::int64_t>(size) <= 0)
         return fail(Errno::Inval);
-    Ref<File> file = SKEP_TRY(writable(a[0]));
+    Ref<File> file = SKEP_TRY(writable_argument(a[0]));
     if (!file->vnode())
         return fail(file->kind() == FileKind::Pipe ? Errno::SPipe : Errno::NoDev);
     Vnode& vnode = *file->vnode();
@@ -236,68 +195,30 @@ Value fallocate(const std::uint64_t* a) {
 
 // --- fcntl ---
 
-Result<RecordLock> lock_argument(File& file, const Flock& flock) {
-    RecordLock lock;
-    switch (flock.type) {
-        case 0: lock.type = LockType::Shared; break;
-        case 1: lock.type = LockType::Exclusive; break;
-        case 2: lock.type = LockType::Unlock; break;
-        default: return fail(Errno::Inval);
-    }
-    std::int64_t base = 0;
-    if (flock.whence == kSeekCurrent) {
-        base = static_cast<std::int64_t>(SKEP_TRY(file.seek(0, kSeekCurrent)));
-    } else if (flock.whence == kSeekEnd) {
-        FileStat stat;
-        SKEP_TRY(file.stat(stat));
-        base = static_cast<std::int64_t>(stat.size);
-    } else if (flock.whence != kSeekSet) {
-        return fail(Errno::Inval);
-    }
-    std::int64_t start, end = 0;
-    if (__builtin_add_overflow(base, flock.start, &start))
-        return fail(Errno::Overflow);
-    if (flock.size && __builtin_add_overflow(start, flock.size, &end))
-        return fail(Errno::Overflow);
-    if (flock.size < 0)
-        std::swap(start, end);
-    if (start < 0)
-        return fail(Errno::Inval);
-    lock.first = static_cast<std::uint64_t>(start);
-    lock.last = flock.size ? static_cast<std::uint64_t>(end) - 1 : ~0ull;
-    return lock;
-}
+constexpr std::array<LockType, 3> kLockTypes{LockType::Shared, LockType::Exclusive, LockType::Unlock};  // F_RDLCK...
 
-Value record_lock(Ref<File> file, int command, UserAddr address) {
-    if (!file->vnode() || (file->flags() & kOpenPath))
-        return fail(Errno::BadF);
+Value record_lock(const Ref<File>& file, int command, UserAddr address) {
     Flock flock = SKEP_TRY(copy_in<Flock>(address));
-    RecordLock lock = SKEP_TRY(lock_argument(*file, flock));
-    const bool of_open_file = command >= kFOpenGetLock;
-    if (of_open_file && flock.process)
+    const auto type = static_cast<std::size_t>(flock.type);
+    if (type >= kLockTypes.size())
         return fail(Errno::Inval);
-    lock.owner = of_open_file ? static_cast<const void*>(file.get()) : current_descriptors().lock_owner();
-    lock.process = of_open_file ? -1 : current_process_id();
-    RecordLocks* locks = SKEP_TRY(file->vnode()->record_locks());
-    if (command == kFGetLock || command == kFOpenGetLock) {
-        if (lock.type == LockType::Unlock)
-            return fail(Errno::Inval);
-        const RecordLock found = locks->conflict(lock);
-        flock.type = found.type == LockType::Shared ? 0 : found.type == LockType::Exclusive ? 1 : 2;
-        if (found.type != LockType::Unlock) {
-            flock.whence = kSeekSet;
-            flock.start = static_cast<std::int64_t>(found.first);
-            flock.size = found.last == ~0ull ? 0 : static_cast<std::int64_t>(found.last - found.first + 1);
-            flock.process = found.process;
-        }
-        SKEP_TRY(copy_out(address, flock));
+    const LockRange range{.type = kLockTypes[type], .whence = flock.whence, .start = flock.start, .size = flock.size};
+    const LockOwner owner = command >= kFOpenGetLock ? LockOwner::OpenFile : LockOwner::Process;
+    if (owner == LockOwner::OpenFile && flock.process)
+        return fail(Errno::Inval);
+    if (command != kFGetLock && command != kFOpenGetLock) {
+        SKEP_TRY(set_record_lock(file, owner, range, command == kFSetLockWait || command == kFOpenSetLockWait));
         return 0;
     }
-    if (lock.type == LockType::Shared && !(file->flags() & kOpenRead))
-        return fail(Errno::BadF);
-    if (lock.type == LockType::Exclusive && !(file->flags() & kOpenWrite))
-        return fail(Errno::BadF);
-    SKEP_TRY(restartable(locks->set(lock, command == kFSetLockWait || command == kFOpenSetLockWait)));
+    const LockRange found = SKEP_TRY(find_record_lock(file, owner, range));
+    flock.type = static_cast<std::int16_t>(std::ranges::find(kLockTypes, found.type) - kLockTypes.begin());
+    if (found.type != LockType::Unlock) {
+        flock.whence = static_cast<std::int16_t>(found.whence);
+        flock.start = found.start;
+        flock.size = found.size;
+        flock.process = found.process;
+    }
+    SKEP_TRY(copy_out(address, flock));
     return 0;
 }
 
@@ -316,18 +237,15 @@ Value fcntl(const std::uint64_t* a) {
             SKEP_TRY(table.set_close_on_exec(descriptor, a[2] & 1));
             return 0;
         case kFGetFlags: return open_flags(file->flags());
-        case kFSetFlags: {
-            constexpr std::uint32_t kMay = kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect;
-            const std::uint32_t wanted = file_flags(static_cast<std::uint32_t>(a[2])) & kMay;
-            file->set_flags((file->flags() & ~kMay) | wanted);
+        case kFSetFlags:
+            change_status_flags(*file, file_flags(static_cast<std::uint32_t>(a[2])));
             return 0;
-        }
         case kFGetLock:
         case kFSetLock:
         case kFSetLockWait:
         case kFOpenGetLock:
         case kFOpenSetLock:
-        case kFOpenSetLockWait: return record_lock(std::move(file), static_cast<int>(a[1]), a[2]);
+        case kFOpenSetLockWait: return record_lock(file, static_cast<int>(a[1]), a[2]);
         case kFSetOwner: return 0;  // no SIGIO is ever sent
         case kFGetOwner: return 0;
         case kFGetPipeSize:
@@ -342,19 +260,8 @@ Value fcntl(const std::uint64_t* a) {
 }
 
 Value flock(const std::uint64_t* a) {
-    constexpr std::uint64_t kShared = 1, kExclusive = 2, kNonblock = 4, kUnlock = 8;
     Ref<File> file = SKEP_TRY(file_argument(a[0]));
-    if (!file->vnode())
-        return fail(Errno::BadF);
-    RecordLock lock{.owner = file.get(), .process = -1};
-    switch (a[1] & ~kNonblock) {
-        case kShared: lock.type = LockType::Shared; break;
-        case kExclusive: lock.type = LockType::Exclusive; break;
-        case kUnlock: lock.type = LockType::Unlock; break;
-        default: return fail(Errno::Inval);
-    }
-    RecordLocks* locks = SKEP_TRY(file->vnode()->record_locks());
-    SKEP_TRY(restartable(locks->set(lock, !(a[1] & kNonblock))));
+    SKEP_TRY(lock_whole_file(*file, a[1]));
     return 0;
 }
 
@@ -367,50 +274,8 @@ Value ioctl(const std::uint64_t* a) {
 
 // --- moving bytes between files ---
 
-constexpr std::size_t kCopyChunk = 64 * 1024;
-
-// Offsets null: the file's position.
-Value copy_between(File& in, std::uint64_t* in_offset, File& out, std::uint64_t* out_offset, std::size_t size) {
-    Vector<std::byte> buffer;
-    SKEP_TRY(buffer.resize(std::min(size, kCopyChunk)));
-    std::size_t done = 0;
-    while (done < size) {
-        const IoSegment whole{reinterpret_cast<UserAddr>(buffer.data()), std::min(buffer.size(), size - done)};
-        Uio from = Uio::kernel({&whole, 1});
-        auto got = in.read(from, in_offset);
-        if (!got)
-            return done ? Value(done) : fail(got.error());
-        if (*got == 0)
-            break;
-        const IoSegment part{whole.base, *got};
-        Uio to = Uio::kernel({&part, 1});
-        std::size_t written = 0;
-        Errno error{};
-        while (written < *got) {
-            auto put = out.write(to, out_offset);
-            if (!put) {
-                error = put.error();
-                break;
-            }
-            written += *put;
-            if (out_offset)
-                *out_offset += *put;
-        }
-        if (in_offset)
-            *in_offset += written;
-        else if (written < *got)  // give back what was not written
-            (void)in.seek(-static_cast<std::int64_t>(*got - written), kSeekCurrent);
-        done += written;
-        if (written < *got)
-            return done ? Value(done) : fail(error);
-        if (signal_pending())
-            break;
-    }
-    return done;
-}
-
 Value sendfile(const std::uint64_t* a) {
-    Ref<File> out = SKEP_TRY(writable(a[0])), in = SKEP_TRY(readable(a[1]));
+    Ref<File> out = SKEP_TRY(writable_argument(a[0])), in = SKEP_TRY(readable_argument(a[1]));
     if (in->kind() != FileKind::Vnode)
         return fail(Errno::Inval);
     const std::size_t size = std::min<std::size_t>(a[3], kIoMax);
@@ -429,7 +294,7 @@ Value sendfile(const std::uint64_t* a) {
 }
 
 Value copy_file_range(const std::uint64_t* a) {
-    Ref<File> in = SKEP_TRY(readable(a[0])), out = SKEP_TRY(writable(a[2]));
+    Ref<File> in = SKEP_TRY(readable_argument(a[0])), out = SKEP_TRY(writable_argument(a[2]));
     if (in->kind() != FileKind::Vnode || out->kind() != FileKind::Vnode || a[5])
         return fail(Errno::Inval);
     if (out->flags() & kOpenAppend)

@@ -1,4 +1,5 @@
 // Linux calls on names, and on what stat tells.
+#include <kernel/abi/file_service.hpp>
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/dev/tty/tty.hpp>
@@ -230,13 +231,9 @@ Value readlink_at(std::uint64_t descriptor, UserAddr path, UserAddr buffer, std:
         vnode = SKEP_TRY(file_argument(descriptor))->vnode();
     else
         vnode = SKEP_TRY(find_vnode(actor(), place, false));
-    if (!vnode || vnode->type() != VnodeType::Symlink)
+    if (!vnode)
         return fail(Errno::Inval);
-    Vector<char> target;
-    SKEP_TRY(target.resize(kPathMax));
-    const std::size_t length = std::min<std::size_t>(SKEP_TRY(vnode->read_link(target.span())), size);
-    SKEP_TRY(copy_out(buffer, target.data(), length));
-    return length;
+    return read_link(*vnode, buffer, size);
 }
 Value readlink(const std::uint64_t* a) {
     return readlink_at(kCwd, a[0], a[1], a[2]);
@@ -429,21 +426,16 @@ Value lchown(const std::uint64_t* a) {
     return fchownat(arguments);
 }
 
-struct Times {
-    std::optional<FileTime> accessed, modified;
-    bool now = false;
-};
-
-Result<Times> times_argument(UserAddr from) {
+Result<FileTimes> times_argument(UserAddr from) {
     constexpr std::int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;
     const FileTime current = realtime_now();
     if (!from)
-        return Times{current, current, true};
+        return FileTimes{current, current, true};
     struct Pair {
         Timespec accessed, modified;
     };
     const auto pair = SKEP_TRY(copy_in<Pair>(from));
-    Times times;
+    FileTimes times;
     auto convert = [&](const Timespec& spec) -> Result<std::optional<FileTime>> {
         if (spec.nanoseconds == kNow)
             return current;
@@ -457,7 +449,7 @@ Result<Times> times_argument(UserAddr from) {
     return times;
 }
 
-Value set_times(std::uint64_t descriptor, UserAddr path, const Times& times, std::uint32_t flags) {
+Value set_times(std::uint64_t descriptor, UserAddr path, const FileTimes& times, std::uint32_t flags) {
     if (flags & ~(kAtSymlinkNofollow | kAtEmptyPath))
         return fail(Errno::Inval);
     Ref<Vnode> vnode;
@@ -470,9 +462,7 @@ Value set_times(std::uint64_t descriptor, UserAddr path, const Times& times, std
         else
             vnode = SKEP_TRY(find_vnode(actor(), place, !(flags & kAtSymlinkNofollow)));
     }
-    if (!times.accessed && !times.modified)
-        return 0;
-    SKEP_TRY(change_times(actor(), *vnode, times.accessed, times.modified, times.now));
+    SKEP_TRY(set_file_times(*vnode, times));
     return 0;
 }
 
@@ -481,16 +471,7 @@ Value utimensat(const std::uint64_t* a) {
 }
 
 Value utimes_at(std::uint64_t descriptor, UserAddr path, UserAddr from) {
-    if (!from)
-        return set_times(descriptor, path, SKEP_TRY(times_argument(0)), 0);
-    struct Pair {
-        Timeval accessed, modified;
-    };
-    const auto pair = SKEP_TRY(copy_in<Pair>(from));
-    Times times;
-    times.accessed = SKEP_TRY(from_timespec({pair.accessed.seconds, pair.accessed.microseconds * 1000}));
-    times.modified = SKEP_TRY(from_timespec({pair.modified.seconds, pair.modified.microseconds * 1000}));
-    return set_times(descriptor, path, times, 0);
+    return set_times(descriptor, path, SKEP_TRY(timevals_argument(from)), 0);
 }
 Value futimesat(const std::uint64_t* a) {
     return utimes_at(a[0], a[1], a[2]);
@@ -506,7 +487,7 @@ Value utime(const std::uint64_t* a) {
         std::int64_t accessed, modified;
     };
     const auto pair = SKEP_TRY(copy_in<Pair>(a[1]));
-    Times times;
+    FileTimes times;
     times.accessed = SKEP_TRY(from_timespec({pair.accessed, 0}));
     times.modified = SKEP_TRY(from_timespec({pair.modified, 0}));
     return set_times(kCwd, a[0], times, 0);
@@ -619,19 +600,6 @@ Value syncfs(const std::uint64_t* a) {
 
 // --- memfd ---
 
-Result<Ref<Tmpfs>> unnamed_files() {
-    static Mutex lock{"memfd"};
-    static Ref<Tmpfs>* made = nullptr;
-    MutexGuard guard(lock);
-    if (!made) {
-        Ref<Tmpfs> fresh = SKEP_TRY(Tmpfs::create("tmpfs"));
-        made = new (std::nothrow) Ref<Tmpfs>(fresh);
-        if (!made)
-            return fail(Errno::NoMem);
-    }
-    return *made;
-}
-
 Value memfd_create(const std::uint64_t* a) {
     constexpr std::uint64_t kCloseOnExec = 1, kAllowSealing = 2, kNoExecuteSeal = 8, kExecute = 16;
     if (a[1] & ~(kCloseOnExec | kAllowSealing | kNoExecuteSeal | kExecute))
@@ -640,12 +608,8 @@ Value memfd_create(const std::uint64_t* a) {
     const PathArgument name = SKEP_TRY(PathArgument::copy(a[0]));
     if (name.view().size() > kMemfdNameMax)
         return fail(Errno::Inval);
-    const Caller caller = current_caller();
-    Ref<Tmpfs> tmpfs = SKEP_TRY(unnamed_files());
-    Ref<Vnode> vnode = SKEP_TRY(tmpfs->create_unnamed({.permissions = 0777, .user = caller.user, .group = caller.group}));
-    Ref<File> file = SKEP_TRY(vnode->open(kOpenRead | kOpenWrite));
     const Text shown = SKEP_TRY(Text::join("/memfd:", name.view(), " (deleted)"));
-    SKEP_TRY(file->set_opened_as({}, shown.view()));
+    Ref<File> file = SKEP_TRY(open_memory_file(shown.view()));
     return add_descriptor(std::move(file), a[1] & kCloseOnExec);
 }
 
