@@ -1,8 +1,6 @@
 // Who a process is: ids, users, groups, sessions.
 #include <kernel/abi/linux/tables.hpp>
-#include <kernel/proc/process.hpp>
-
-#include <algorithm>
+#include <kernel/proc/credentials.hpp>
 
 namespace skep::kernel::linux_abi {
 
@@ -10,8 +8,6 @@ namespace {
 
 using Arguments = const std::uint64_t*;
 using Returns = Result<std::uint64_t>;
-
-constexpr std::uint32_t kKeep = ~0u;
 
 Returns getpid(Arguments) {
     return static_cast<std::uint64_t>(current_process().id);
@@ -57,63 +53,31 @@ Returns get(Arguments) {
     return current_process().credentials.*Field;
 }
 
-struct Ids {
-    std::uint32_t real, effective, saved;
-};
-
-// The rules of setresuid(2): without privilege each may become one of the three there are.
-Result<> change(std::uint32_t& real, std::uint32_t& effective, std::uint32_t& saved, Ids want, bool privileged) {
-    auto allowed = [&](std::uint32_t id) { return privileged || id == kKeep || id == real || id == effective || id == saved; };
-    if (!allowed(want.real) || !allowed(want.effective) || !allowed(want.saved))
-        return fail(Errno::Perm);
-    if (want.real != kKeep)
-        real = want.real;
-    if (want.effective != kKeep)
-        effective = want.effective;
-    if (want.saved != kKeep)
-        saved = want.saved;
-    return {};
+std::uint32_t id(std::uint64_t argument) {
+    return static_cast<std::uint32_t>(argument);
 }
-
-std::uint32_t id_argument(std::uint64_t a) {
-    return static_cast<std::uint32_t>(a);
-}
-
-Returns change_users(Ids want) {
-    Process& p = current_process();
-    const SpinGuard guard(p.lock);
-    Credentials& c = p.credentials;
-    SKEP_TRY(change(c.real_user, c.effective_user, c.saved_user, want, c.effective_user == 0));
-    return 0;
-}
-Returns change_groups(Ids want) {
-    Process& p = current_process();
-    const SpinGuard guard(p.lock);
-    Credentials& c = p.credentials;
-    SKEP_TRY(change(c.real_group, c.effective_group, c.saved_group, want, c.effective_user == 0));
-    return 0;
+Returns done(Result<> result) {
+    return result.transform([] { return std::uint64_t{0}; });
 }
 
 Returns setuid(Arguments a) {
-    const auto id = id_argument(a[0]);
-    return current_process().credentials.effective_user == 0 ? change_users({id, id, id}) : change_users({kKeep, id, kKeep});
+    return done(become_user(id(a[0])));
 }
 Returns setgid(Arguments a) {
-    const auto id = id_argument(a[0]);
-    return current_process().credentials.effective_user == 0 ? change_groups({id, id, id}) : change_groups({kKeep, id, kKeep});
+    return done(become_group(id(a[0])));
 }
 // The saved id follows the effective one.
 Returns setreuid(Arguments a) {
-    return change_users({id_argument(a[0]), id_argument(a[1]), id_argument(a[1])});
+    return done(change_user_ids({id(a[0]), id(a[1]), id(a[1])}));
 }
 Returns setregid(Arguments a) {
-    return change_groups({id_argument(a[0]), id_argument(a[1]), id_argument(a[1])});
+    return done(change_group_ids({id(a[0]), id(a[1]), id(a[1])}));
 }
 Returns setresuid(Arguments a) {
-    return change_users({id_argument(a[0]), id_argument(a[1]), id_argument(a[2])});
+    return done(change_user_ids({id(a[0]), id(a[1]), id(a[2])}));
 }
 Returns setresgid(Arguments a) {
-    return change_groups({id_argument(a[0]), id_argument(a[1]), id_argument(a[2])});
+    return done(change_group_ids({id(a[0]), id(a[1]), id(a[2])}));
 }
 Returns getresuid(Arguments a) {
     const Credentials c = current_process().credentials;
@@ -147,17 +111,11 @@ Returns getgroups(Arguments a) {
     return c.group_count;
 }
 Returns setgroups(Arguments a) {
-    Process& p = current_process();
-    std::array<std::uint32_t, 32> groups{};
-    if (p.credentials.effective_user != 0)
-        return fail(Errno::Perm);
+    decltype(Credentials::groups) groups{};
     if (a[0] > groups.size())
         return fail(Errno::Inval);
     SKEP_TRY(copy_in(groups.data(), a[1], a[0] * sizeof groups[0]));
-    const SpinGuard guard(p.lock);
-    p.credentials.groups = groups;
-    p.credentials.group_count = static_cast<std::uint32_t>(a[0]);
-    return 0;
+    return done(set_supplementary_groups(std::span(groups).first(a[0])));
 }
 
 // linux/capability.h: root has all, others none; they cannot be divided.

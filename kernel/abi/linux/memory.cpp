@@ -1,5 +1,5 @@
 #include <kernel/abi/linux/tables.hpp>
-#include <kernel/mm/anonymous_object.hpp>
+#include <kernel/abi/memory.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/process.hpp>
 #include <kernel/vfs/current.hpp>
@@ -26,22 +26,10 @@ Returns mmap(Arguments a) {
     r.replace = !(flags & kFixedNoReplace);
     if (flags & k32Bit)
         r.below = 0x8000'0000;
-    if (flags & kAnonymous) {
-        if (r.shared)
-            r.object = SKEP_TRY(AnonymousObject::create(r.size));
-    } else {
-        const Ref<File> file = SKEP_TRY(current_descriptors().get(static_cast<std::uint32_t>(a[4])));
-        const std::uint32_t access = file->flags();
-        if (!(access & kOpenRead) || (r.shared && r.protection & kProtWrite && !(access & kOpenWrite)))
-            return fail(Errno::Acces);
-        if (r.shared && !(access & kOpenWrite))
-            r.max_protection &= ~kProtWrite;
-        const MmapRequest request{a[5], a[1], r.protection, r.shared};
-        r.object = SKEP_TRY(file->mmap(request, &r.offset));
-        if (r.size >= kLargePageSize && r.shared)
-            r.alignment = kLargePageSize;
-    }
-    return current_process().map->map(r);
+    Ref<File> file;
+    if (!(flags & kAnonymous))
+        file = SKEP_TRY(current_descriptors().get(static_cast<std::uint32_t>(a[4])));
+    return abi::map_memory(std::move(r), file, a[5]);
 }
 
 Returns munmap(Arguments a) {
@@ -108,13 +96,10 @@ Returns msync(Arguments a) {
 }
 
 Returns mincore(Arguments a) {
-    VmMap& map = *current_process().map;
+    constexpr std::uint8_t kPresent = 1;
     if (a[0] % kPageSize != 0 || a[1] > kUserEnd)
         return fail(Errno::Inval);
-    if (a[1] && !map.covers(a[0], a[1]))
-        return fail(Errno::NoMem);
-    for (std::uint64_t i = 0; i < (a[1] + kPageSize - 1) / kPageSize; i++)
-        SKEP_TRY(copy_out(a[2] + i, std::uint8_t{map.physical(a[0] + i * kPageSize).has_value()}));
+    SKEP_TRY(abi::report_residence(a[0], a[1], a[2], kPresent));
     return 0;
 }
 

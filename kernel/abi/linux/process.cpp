@@ -2,6 +2,7 @@
 #include <kernel/abi/linux/signal_numbers.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/abi/linux/time.hpp>
+#include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/vfs/current.hpp>
@@ -282,17 +283,9 @@ Returns change_limit(Process& p, std::uint64_t resource, UserAddr fresh, UserAdd
         in = SKEP_TRY(copy_in<LinuxLimit>(fresh));
     LinuxLimit before{kLinuxInfinity, kLinuxInfinity};
     if (resource < std::size(kLimitsByNumber)) {
-        const bool root = current_process().credentials.effective_user == 0;
-        const SpinGuard guard(p.lock);
-        ResourceLimit& limit = p.limits[static_cast<std::size_t>(kLimitsByNumber[resource])];
-        before = {out(limit.current), out(limit.maximum)};
-        if (fresh) {
-            if (in.current > in.maximum)
-                return fail(Errno::Inval);
-            if (std::min(in.maximum, kUnlimited) > limit.maximum && !root)
-                return fail(Errno::Perm);
-            limit = {std::min(in.current, kUnlimited), std::min(in.maximum, kUnlimited)};
-        }
+        const ResourceLimit wanted{in.current, in.maximum};
+        const ResourceLimit was = SKEP_TRY(skep::kernel::change_limit(p, kLimitsByNumber[resource], fresh ? &wanted : nullptr));
+        before = {out(was.current), out(was.maximum)};
     }
     if (old)
         SKEP_TRY(copy_out(old, before));

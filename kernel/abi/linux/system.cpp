@@ -3,7 +3,7 @@
 #include <kernel/dev/acpi/power.hpp>
 #include <kernel/dev/random.hpp>
 #include <kernel/mm/user.hpp>
-#include <kernel/proc/process.hpp>
+#include <kernel/proc/credentials.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -20,8 +20,9 @@ struct UtsName {
     char system[kNameSize], node[kNameSize], release[kNameSize], version[kNameSize], machine[kNameSize], domain[kNameSize];
 };
 
-SpinLock names_lock("host name");
-char host_name[kNameSize] = "skep", domain_name[kNameSize] = "(none)";
+static_assert(kNameSize == kHostNameSize);
+SpinLock domain_lock("domain name");
+char domain_name[kNameSize] = "(none)";
 
 Returns uname(Arguments a) {
     UtsName n{};
@@ -29,31 +30,35 @@ Returns uname(Arguments a) {
     std::strcpy(n.release, "6.1.0-skep");
     std::strcpy(n.version, "#1 Skep control kernel");
     std::strcpy(n.machine, "x86_64");
+    copy_host_name(n.node);
     {
-        const SpinGuard guard(names_lock);
-        std::memcpy(n.node, host_name, kNameSize);
+        const SpinGuard guard(domain_lock);
         std::memcpy(n.domain, domain_name, kNameSize);
     }
     SKEP_TRY(copy_out(a[0], n));
     return 0;
 }
 
-Returns set_name(Arguments a, char (&name)[kNameSize]) {
-    if (current_process().credentials.effective_user != 0)
-        return fail(Errno::Perm);
+Result<std::size_t> name_argument(Arguments a, char (&name)[kNameSize]) {
     if (a[1] >= kNameSize)
         return fail(Errno::Inval);
-    char fresh[kNameSize] = {};
-    SKEP_TRY(copy_in(fresh, a[0], a[1]));
-    const SpinGuard guard(names_lock);
-    std::memcpy(name, fresh, kNameSize);
-    return 0;
+    SKEP_TRY(copy_in(name, a[0], a[1]));
+    return a[1];
 }
 Returns sethostname(Arguments a) {
-    return set_name(a, host_name);
+    char name[kNameSize];
+    const std::size_t size = SKEP_TRY(name_argument(a, name));
+    SKEP_TRY(set_host_name({name, size}));
+    return 0;
 }
 Returns setdomainname(Arguments a) {
-    return set_name(a, domain_name);
+    char name[kNameSize] = {};
+    SKEP_TRY(name_argument(a, name));
+    if (current_process().credentials.effective_user != 0)
+        return fail(Errno::Perm);
+    const SpinGuard guard(domain_lock);
+    std::memcpy(domain_name, name, kNameSize);
+    return 0;
 }
 
 Returns sysinfo(Arguments a) {

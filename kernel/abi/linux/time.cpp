@@ -3,8 +3,6 @@
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/proc/process.hpp>
 
-#include <algorithm>
-
 namespace skep::kernel::linux_abi {
 
 namespace {
@@ -20,10 +18,6 @@ enum class Clock : std::uint64_t {
     Realtime = 0, Monotonic = 1, ProcessCpu = 2, ThreadCpu = 3, MonotonicRaw = 4, RealtimeCoarse = 5, MonotonicCoarse = 6,
     Boottime = 7, RealtimeAlarm = 8, BoottimeAlarm = 9, Tai = 11,
 };
-
-Nanoseconds thread_time(const Thread& t) {
-    return t.run_time + (monotonic_now() - t.switched_in);
-}
 
 Result<Nanoseconds> read_clock(std::uint64_t clock) {
     switch (static_cast<Clock>(clock)) {
@@ -41,7 +35,7 @@ Result<Nanoseconds> read_clock(std::uint64_t clock) {
     case Clock::ProcessCpu:
         return process_time(current_process());
     case Clock::ThreadCpu:
-        return thread_time(current_thread());
+        return abi::thread_time(current_thread());
     }
     // A negative number names a thread's or process's CPU clock (pthread_getcpuclockid): ~id << 3 | kind.
     if (static_cast<std::int32_t>(clock) < 0) {
@@ -81,21 +75,8 @@ Returns clock_settime(Arguments a) {
     return 0;
 }
 
-// Sleeps until the deadline; at a signal the rest goes to `remaining` (if it is wanted).
 Returns sleep_to(Nanoseconds deadline, UserAddr remaining) {
-    WaitQueue nobody;
-    SpinLock lock("nanosleep");
-    SpinGuard guard(lock);
-    while (monotonic_now() < deadline) {
-        const auto waited = nobody.wait(guard, Sleep::Interruptible, deadline);
-        if (!waited && waited.error() == Errno::Intr) {
-            guard.unlock();
-            const Nanoseconds now = monotonic_now();
-            if (remaining)
-                SKEP_TRY(copy_out(remaining, to_timespec(deadline > now ? deadline - now : 0)));
-            return fail(Errno::Intr);
-        }
-    }
+    SKEP_TRY(abi::sleep_until_signal(deadline, remaining));
     return 0;
 }
 
@@ -114,7 +95,7 @@ Returns clock_nanosleep(Arguments a) {
 
 Returns gettimeofday(Arguments a) {
     if (a[0])
-        SKEP_TRY(copy_out(a[0], to_timeval(static_cast<std::uint64_t>(realtime_now()))));
+        SKEP_TRY(copy_out(a[0], to_timeval(realtime_now())));
     if (a[1])
         SKEP_TRY(copy_out(a[1], std::uint64_t{0}));  // a time zone: none
     return 0;
@@ -135,31 +116,12 @@ Returns time(Arguments a) {
     return now;
 }
 
-struct LinuxItimer {
-    LinuxTimeval interval, value;
-};
-
-LinuxItimer read_alarm(Process& p) {
-    const Nanoseconds now = monotonic_now();
-    Nanoseconds left = 0;
-    if (p.alarm.armed())
-        left = p.alarm.deadline() > now ? p.alarm.deadline() - now : 1000;
-    return {to_timeval(p.alarm_interval), to_timeval(left)};
-}
-
-void set_alarm(Process& p, Nanoseconds value, Nanoseconds interval) {
-    p.alarm.cancel();
-    p.alarm_interval = interval;
-    if (value)
-        p.alarm.arm(deadline_after(value));
-}
-
 constexpr std::uint64_t kItimerReal = 0;
 
 Returns getitimer(Arguments a) {
     if (a[0] != kItimerReal)
         return fail(Errno::Inval);
-    SKEP_TRY(copy_out(a[1], read_alarm(current_process())));
+    SKEP_TRY(copy_out(a[1], abi::read_alarm(current_process())));
     return 0;
 }
 
@@ -167,10 +129,10 @@ Returns setitimer(Arguments a) {
     if (a[0] != kItimerReal)
         return fail(Errno::Inval);
     Process& me = current_process();
-    const LinuxItimer old = read_alarm(me);
+    const abi::IntervalTimer old = abi::read_alarm(me);
     const Nanoseconds interval = a[1] ? SKEP_TRY(copy_in_timeval(a[1])) : 0;
     const Nanoseconds value = a[1] ? SKEP_TRY(copy_in_timeval(a[1] + sizeof(LinuxTimeval))) : 0;
-    set_alarm(me, value, interval);
+    abi::set_alarm(me, value, interval);
     if (a[2])
         SKEP_TRY(copy_out(a[2], old));
     return 0;
@@ -178,8 +140,8 @@ Returns setitimer(Arguments a) {
 
 Returns alarm(Arguments a) {
     Process& me = current_process();
-    const LinuxItimer old = read_alarm(me);
-    set_alarm(me, (a[0] & 0xffff'ffff) * kBillion, 0);
+    const abi::IntervalTimer old = abi::read_alarm(me);
+    abi::set_alarm(me, (a[0] & 0xffff'ffff) * kBillion, 0);
     return static_cast<std::uint64_t>(old.value.seconds + (old.value.microseconds ? 1 : 0));
 }
 
@@ -199,36 +161,8 @@ constexpr Syscall kCalls[] = {
 
 }  // namespace
 
-Result<Nanoseconds> copy_in_timespec(UserAddr at) {
-    const auto t = SKEP_TRY(copy_in<LinuxTimespec>(at));
-    if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= kBillion)
-        return fail(Errno::Inval);
-    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kBillion + t.nanoseconds);
-}
-
-Result<Nanoseconds> copy_in_timeval(UserAddr at) {
-    const auto t = SKEP_TRY(copy_in<LinuxTimeval>(at));
-    if (t.seconds < 0 || t.microseconds < 0 || t.microseconds >= 1'000'000)
-        return fail(Errno::Inval);
-    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kBillion + t.microseconds * 1000);
-}
-
-LinuxTimespec to_timespec(std::uint64_t ns) {
-    return {static_cast<std::int64_t>(ns / kBillion), static_cast<std::int64_t>(ns % kBillion)};
-}
-
-LinuxTimeval to_timeval(std::uint64_t ns) {
-    return {static_cast<std::int64_t>(ns / kBillion), static_cast<std::int64_t>(ns % kBillion / 1000)};
-}
-
-Nanoseconds deadline_after(Nanoseconds duration) {
-    const Nanoseconds now = monotonic_now();
-    return duration >= static_cast<Nanoseconds>(kMaxSeconds) * kBillion - now ? kForever : now + duration;
-}
-
 Result<Nanoseconds> deadline_of(std::uint64_t clock, Nanoseconds absolute) {
-    const Nanoseconds there = SKEP_TRY(read_clock(clock)), now = monotonic_now();
-    return absolute > there ? deadline_after(absolute - there) : now;
+    return abi::deadline_at(absolute, SKEP_TRY(read_clock(clock)));
 }
 
 const std::span<const Syscall> time_calls = kCalls;

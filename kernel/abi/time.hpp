@@ -1,0 +1,49 @@
+// Times of system calls, where both personalities agree: struct timespec and timeval, sleeping, CPU clocks, alarms.
+#pragma once
+
+#include <kernel/mm/user.hpp>
+#include <kernel/sched/clock.hpp>
+
+namespace skep::kernel {
+class Process;
+class Thread;
+}  // namespace skep::kernel
+
+namespace skep::kernel::abi {
+
+struct Timespec {
+    std::int64_t seconds, nanoseconds;
+};
+struct Timeval {
+    std::int64_t seconds, microseconds;
+};
+static_assert(sizeof(Timespec) == 16 && sizeof(Timeval) == 16);
+struct IntervalTimer {
+    Timeval interval, value;
+};
+
+inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
+
+// Nanoseconds; Inval if negative or malformed. What does not fit is a very long time.
+Result<Nanoseconds> copy_in_timespec(UserAddr at);
+Result<Nanoseconds> copy_in_timeval(UserAddr at);
+Timespec to_timespec(std::int64_t nanoseconds);
+Timeval to_timeval(std::int64_t nanoseconds);
+// Of a file's time, which may lie before 1970; Inval unless 0 <= nanoseconds < 10^9.
+Result<std::int64_t> from_timespec(const Timespec&);
+
+// A monotonic deadline that far from now; kForever if it never comes.
+Nanoseconds deadline_after(Nanoseconds duration);
+// The monotonic deadline at which a clock that shows `now` will show `absolute`.
+Nanoseconds deadline_at(Nanoseconds absolute, Nanoseconds now);
+
+// Intr: the rest goes to the timespec at `remaining`, unless that is null.
+Result<> sleep_until_signal(Nanoseconds deadline, UserAddr remaining);
+
+Nanoseconds thread_time(const Thread&);
+
+// ITIMER_REAL
+IntervalTimer read_alarm(Process&);
+void set_alarm(Process&, Nanoseconds value, Nanoseconds interval);
+
+}  // namespace skep::kernel::abi
