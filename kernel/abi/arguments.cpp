@@ -72,7 +72,7 @@ Result<std::uint64_t> read_file(File& file, Uio& uio, std::uint64_t* offset) {
 
 Result<std::uint64_t> write_file(File& file, Uio& uio, std::uint64_t* offset) {
     auto written = file.write(uio, offset);
-    if (!written && written.error() == Errno::Pipe)
+    if (!written && written.error() == Errno::Pipe && !(file.flags() & kFileNoPipeSignal))
         raise_pipe_signal();
     return restartable(written);
 }

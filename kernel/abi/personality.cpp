@@ -9,7 +9,7 @@ namespace skep::kernel {
 
 namespace {
 
-const Personality* const kPersonalities[] = {&linux_personality};
+const Personality* const kPersonalities[] = {&freebsd_personality, &linux_personality};
 
 }  // namespace
 

@@ -10,6 +10,7 @@ namespace skep::kernel {
 
 class Process;
 class Thread;
+class VmMap;
 
 struct StackLayout;  // kernel/proc/exec.hpp
 
@@ -24,6 +25,9 @@ struct Personality {
     void (*set_result)(TrapFrame& frame, const Result<std::uint64_t>& result);
     // The frame as it was before the call, so that returning makes it again.
     void (*restart_syscall)(TrapFrame& frame);
+    // Adds what every program of the kind finds in its new address space; may be null. The last page below
+    // kUserEnd is the personality's.
+    Result<> (*prepare_map)(VmMap& map);
     // The registers and the stack's auxiliary vector of a new program.
     void (*start_program)(TrapFrame& frame, UserAddr stack);
     std::size_t (*auxiliary_vector)(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity);
@@ -34,7 +38,7 @@ struct Personality {
 // NoSys, with one rate-limited line in the log.
 Result<std::uint64_t> unknown_syscall(const Personality& personality, std::uint64_t number);
 
-extern const Personality linux_personality;
+extern const Personality freebsd_personality, linux_personality;
 const Personality* find_personality(const ElfImage& image);
 
 }  // namespace skep::kernel

@@ -26,22 +26,24 @@ Result<std::uint64_t> poll_descriptors(UserAddr address, std::uint32_t count, Na
     Vector<PollFd> entries;
     Vector<PollItem> items;
     SKEP_TRY(entries.resize(count));
-    SKEP_TRY(items.resize(count));
+    SKEP_TRY(items.reserve(count));
     if (count)
         SKEP_TRY(copy_in(entries.data(), address, count * sizeof(PollFd)));
     bool invalid = false;
     for (std::size_t i = 0; i < count; i++) {
+        PollItem item;
         entries[i].result = 0;
-        if (entries[i].descriptor < 0)
-            continue;
-        auto file = file_argument(static_cast<std::uint32_t>(entries[i].descriptor));
-        if (!file) {
-            entries[i].result = kPollNval;
-            invalid = true;
-            continue;
+        if (entries[i].descriptor >= 0) {
+            auto file = file_argument(static_cast<std::uint32_t>(entries[i].descriptor));
+            if (file) {
+                item.file = std::move(*file);
+                item.interest = bits.to_events(static_cast<std::uint16_t>(entries[i].events));
+            } else {
+                entries[i].result = kPollNval;
+                invalid = true;
+            }
         }
-        items[i].file = std::move(*file);
-        items[i].interest = bits.to_events(static_cast<std::uint16_t>(entries[i].events));
+        SKEP_TRY(items.push_back(std::move(item)));
     }
     SKEP_TRY(poll_files(items.span(), invalid ? 0 : deadline));
     for (std::size_t i = 0; i < count; i++)

@@ -1,4 +1,6 @@
 // From the boot loader's hand-over to the first program.
+#include <kernel/abi/freebsd/shared_page.hpp>
+#include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/arch/x86_64/apic.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
@@ -78,6 +80,9 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t info
     boot_cpu.online = true;
 
     linux_abi::init_tables();
+    freebsd_abi::init_tables();
+    if (!freebsd_abi::init_shared_page())
+        panic("no memory");
     if (!start_kernel_thread("boot", finish_boot, nullptr))
         panic("no memory for the first thread");
     run_idle_loop();

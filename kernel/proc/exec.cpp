@@ -70,7 +70,7 @@ Result<> copy_in_strings(UserAddr array, StringList& out, std::size_t budget) {
 namespace {
 
 constexpr std::uint64_t kProgramBase = 0x5555'5555'4000;  // of position-independent programs
-constexpr std::uint64_t kStackTop = kUserEnd;
+constexpr std::uint64_t kStackTop = kUserEnd - kPageSize;  // the last page is the personality's
 constexpr std::uint64_t kMinStack = 256 * 1024, kMaxStack = 1024 * 1024 * 1024;
 constexpr int kMaxInterpreters = 4;  // of scripts
 
@@ -301,6 +301,8 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     const Personality* personality = find_personality(loaded.image);
     if (!personality)
         return fail(Errno::NoExec);
+    if (personality->prepare_map)
+        SKEP_TRY(personality->prepare_map(*loaded.map));
     Ref<DescriptorTable> descriptors = SKEP_TRY(process.descriptors->copy());
     SKEP_TRY(become_single_threaded());
 

@@ -29,6 +29,9 @@ inline constexpr std::uint32_t kOpenAsync = 0x40;     // O_ASYNC
 inline constexpr std::uint32_t kOpenDirect = 0x10000; // O_DIRECT
 inline constexpr std::uint32_t kOpenPath = 0x400000;  // O_PATH: names a file, no reading or writing
 
+// Ours: a write that nobody will read fails without a signal (SO_NOSIGPIPE).
+inline constexpr std::uint32_t kFileNoPipeSignal = 0x80000000;
+
 enum class FileKind : std::uint8_t { Vnode, Pipe, Socket, Kqueue, Tty, Device, Event };
 
 struct MmapRequest {

@@ -56,8 +56,10 @@ Returns get(Arguments) {
 std::uint32_t id(std::uint64_t argument) {
     return static_cast<std::uint32_t>(argument);
 }
-Returns done(Result<> result) {
-    return result.transform([] { return std::uint64_t{0}; });
+Returns done(const Result<>& result) {
+    if (!result)
+        return fail(result.error());
+    return 0;
 }
 
 Returns setuid(Arguments a) {

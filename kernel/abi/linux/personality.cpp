@@ -81,6 +81,7 @@ const Personality linux_personality = {
     .syscall_number = syscall_number,
     .set_result = set_result,
     .restart_syscall = restart_syscall,
+    .prepare_map = nullptr,
     .start_program = start_program,
     .auxiliary_vector = auxiliary_vector,
     .push_signal_frame = linux_abi::push_signal_frame,

@@ -1,6 +1,7 @@
 // Linux calls on sockets of every family.
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/socket_arguments.hpp>
+#include <kernel/abi/sockets.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/ipc/unix_socket.hpp>
 
@@ -13,30 +14,6 @@ namespace skep::kernel::linux_abi {
 namespace {
 
 using Value = Result<std::uint64_t>;
-
-// The file stays open for the call.
-struct SocketArgument {
-    Ref<File> file;
-    Socket* operator->() const { return file->socket(); }
-    Socket& operator*() const { return *file->socket(); }
-};
-
-Result<SocketArgument> socket_argument(std::uint64_t descriptor) {
-    SocketArgument argument{SKEP_TRY(file_argument(descriptor))};
-    if (!argument.file->socket())
-        return fail(Errno::NotSock);
-    return argument;
-}
-
-// Without a descriptor a socket would stay connected for ever.
-Value add_socket(Ref<Socket> socket, bool close_on_exec) {
-    auto descriptor = add_descriptor(socket, close_on_exec);
-    if (!descriptor) {
-        socket->on_last_close();
-        return fail(descriptor.error());
-    }
-    return *descriptor;
-}
 
 constexpr std::uint64_t kTypeMask = 0xf;
 
@@ -54,25 +31,13 @@ Value socketpair(const std::uint64_t* a) {
         return fail(Errno::Inval);
     const Family family = SKEP_TRY(family_argument(a[0]));
     const SocketType type = SKEP_TRY(type_argument(a[1] & kTypeMask));
-    if (family != Family::Unix)
-        return fail(Errno::OpNotSupp);
-    const bool close_on_exec = a[1] & kOCloseOnExec;
-    auto [first, second] = SKEP_TRY(UnixSocket::create_pair(type, a[1] & kONonblock ? kOpenNonblock : 0));
-    auto one = add_socket(first, close_on_exec);
-    if (!one) {
-        second->on_last_close();
-        return one;
+    std::uint32_t descriptors[2];
+    SKEP_TRY(open_socket_pair(descriptors, family, type, a[1] & kONonblock ? kOpenNonblock : 0, a[1] & kOCloseOnExec));
+    if (auto told = copy_out(a[3], descriptors); !told) {
+        close_all(descriptors);
+        return fail(told.error());
     }
-    auto two = add_socket(second, close_on_exec);
-    Result<> told;
-    if (two)
-        told = copy_out(a[3], std::array{static_cast<std::uint32_t>(*one), static_cast<std::uint32_t>(*two)});
-    if (two && told)
-        return 0;
-    (void)current_descriptors().close(static_cast<std::uint32_t>(*one));
-    if (two)
-        (void)current_descriptors().close(static_cast<std::uint32_t>(*two));
-    return fail(two ? told.error() : two.error());
+    return 0;
 }
 
 Value bind(const std::uint64_t* a) {
@@ -147,13 +112,6 @@ Value getsockopt(const std::uint64_t* a) {
 
 // --- messages ---
 
-Value send(Socket& socket, Message& message) {
-    auto sent = socket.send_message(message);
-    if (!sent && sent.error() == Errno::Pipe && !(message.flags & kMessageNoSignal))
-        raise_pipe_signal();
-    return restartable(sent);
-}
-
 Value sendto(const std::uint64_t* a) {
     const SocketArgument socket = SKEP_TRY(socket_argument(a[0]));
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
@@ -162,7 +120,7 @@ Value sendto(const std::uint64_t* a) {
     if (a[4])
         address = SKEP_TRY(address_argument(a[4], static_cast<std::uint32_t>(a[5])));
     Message message{.data = uio, .address = a[4] ? &address : nullptr, .flags = message_flags(static_cast<std::uint32_t>(a[3]))};
-    return send(*socket, message);
+    return send_message(*socket, message);
 }
 
 Value recvfrom(const std::uint64_t* a) {
@@ -222,7 +180,7 @@ Value send_one(Socket& socket, const MessageHeader& header, std::uint32_t flags)
                     .address = header.name && header.name_size ? &address : nullptr,
                     .control = header.control && header.control_size ? &control : nullptr,
                     .flags = message_flags(flags)};
-    return send(socket, message);
+    return send_message(socket, message);
 }
 
 Value sendmsg(const std::uint64_t* a) {
@@ -263,26 +221,13 @@ Result<> put_control(Socket& socket, ControlData& control, std::uint32_t call_fl
     }
     if (control.files.empty())
         return {};
-    Vector<std::uint32_t> descriptors;
-    Result<> result;
-    const std::size_t room = std::min(control.files.size(), writer.room_for_files());
-    while (descriptors.size() < room) {
-        auto added = add_descriptor(control.files[descriptors.size()], call_flags & kMsgCloseOnExec);
-        if (!added)
-            break;
-        if (result = descriptors.push_back(*added); !result) {
-            (void)current_descriptors().close(*added);
-            break;
-        }
-    }
-    if (descriptors.size() < control.files.size())
-        flags |= kMessageControlTruncated;
-    if (!descriptors.empty())
-        result = writer.add(kScmRights, descriptors.data(), descriptors.size() * sizeof(std::uint32_t));
-    if (!result)
-        for (std::uint32_t descriptor : descriptors)
-            (void)current_descriptors().close(descriptor);
-    return result;
+    const Vector<std::uint32_t> descriptors = SKEP_TRY(add_received_files(control, writer.room_for_files(), call_flags & kMsgCloseOnExec, flags));
+    if (descriptors.empty())
+        return {};
+    const Result<> told = writer.add(kScmRights, descriptors.data(), descriptors.size() * sizeof(std::uint32_t));
+    if (!told)
+        close_all(descriptors.span());
+    return told;
 }
 
 Value receive_one(Socket& socket, UserAddr header_address, std::uint32_t flags) {

@@ -1,0 +1,327 @@
+// fork, exec, exit, wait and the process's own settings: sys/wait.h, sys/resource.h, sys/procctl.h, machine/sysarch.h.
+#include <kernel/abi/arguments.hpp>
+#include <kernel/abi/freebsd/signal_types.hpp>
+#include <kernel/abi/freebsd/tables.hpp>
+#include <kernel/abi/time.hpp>
+#include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/base/log.hpp>
+#include <kernel/mm/layout.hpp>
+#include <kernel/proc/credentials.hpp>
+#include <kernel/proc/exec.hpp>
+#include <kernel/proc/signal.hpp>
+
+#include <algorithm>
+
+namespace skep::kernel::freebsd_abi {
+
+namespace {
+
+// --- fork ---
+
+ThreadStart child_start() {
+    ThreadStart start{.frame = current_thread().user_frame()};
+    start.frame.rax = 0;
+    start.frame.rdx = 1;  // "I am the child", as of old
+    start.frame.rflags &= ~kRflagsCarry;
+    return start;
+}
+
+Returns fork(Arguments) {
+    return SKEP_TRY(fork_process({}, child_start()));
+}
+
+Returns vfork(Arguments) {
+    return SKEP_TRY(fork_process({.share_memory = true, .wait_for_exec = true}, child_start()));
+}
+
+Returns rfork(Arguments a) {
+    // sys/unistd.h
+    enum : std::uint32_t { Files = 1 << 2, Process = 1 << 4, Memory = 1 << 5, NoWait = 1 << 6, CleanFiles = 1 << 12, ThreadKind = 1 << 13, LinuxSignal = 1 << 16, Spawn = 1u << 31 };
+    auto flags = static_cast<std::uint32_t>(a[0]);
+    if (flags & Spawn)
+        flags = Files | Process | Memory;  // as vfork; handlers are reset by exec
+    const bool spawn = static_cast<std::uint32_t>(a[0]) & Spawn;
+    if (!(flags & Process))
+        return fail(Errno::OpNotSupp);
+    if (flags & ~(Files | Process | Memory))
+        return fail(Errno::Inval);
+    // Without RFFDG descriptors are shared.
+    return SKEP_TRY(fork_process({.share_memory = (flags & Memory) != 0, .share_files = !(flags & Files), .wait_for_exec = spawn}, child_start()));
+}
+
+// --- exec ---
+
+Result<> strings(UserAddr argument_array, UserAddr environment_array, StringList& arguments, StringList& environment) {
+    SKEP_TRY(copy_in_strings(argument_array, arguments, StringList::kMaxBytes));
+    SKEP_TRY(copy_in_strings(environment_array, environment, StringList::kMaxBytes - arguments.bytes()));
+    if (arguments.count() == 0)
+        return fail(Errno::Inval);
+    return {};
+}
+
+Returns execve(Arguments a) {
+    const abi::PathArgument path = SKEP_TRY(abi::PathArgument::copy(a[0]));
+    StringList arguments, environment;
+    SKEP_TRY(strings(a[1], a[2], arguments, environment));
+    const Ref<Vnode> start = current_fs().working_directory();
+    SKEP_TRY(execute(abi::actor(), {start, path.view()}, arguments, environment));
+    return fail(Errno::JustReturn);
+}
+
+Returns fexecve(Arguments a) {
+    const Ref<File> file = SKEP_TRY(abi::file_argument(a[0]));
+    StringList arguments, environment;
+    SKEP_TRY(strings(a[1], a[2], arguments, environment));
+    SKEP_TRY(execute_file(abi::actor(), file, arguments.data(), arguments, environment));
+    return fail(Errno::JustReturn);
+}
+
+// --- exit and wait ---
+
+Returns exit(Arguments a) {
+    exit_process(static_cast<std::int32_t>(a[0] & 0xff));
+}
+
+Returns abort2(Arguments a) {
+    constexpr std::size_t kWhyMax = 128;
+    char why[kWhyMax] = {};
+    if (a[0])
+        (void)copy_in_string(why, a[0], sizeof why - 1);
+    log("{} (pid {}) aborts: {}", static_cast<const char*>(current_process().command), current_process().id, static_cast<const char*>(why));
+    exit_process_by_signal(Signal::Abrt);
+}
+
+enum : std::uint32_t { kNoHang = 1, kUntraced = 2, kContinued = 4, kNoWait = 8, kExited = 16, kTrapped = 32 };
+
+std::uint32_t wait_status(const WaitResult& r) {
+    const auto status = static_cast<std::uint32_t>(r.status);
+    switch (r.cause) {
+    case SignalCause::ChildKilled:
+        return status;
+    case SignalCause::ChildDumped:
+        return status | 0x80;
+    case SignalCause::ChildStopped:
+        return status << 8 | 0x7f;
+    case SignalCause::ChildContinued:
+        return static_cast<std::uint32_t>(Signal::Cont);
+    default:
+        return (status & 0xff) << 8;
+    }
+}
+
+struct ResourceUsage {
+    abi::Timeval user, system;
+    std::int64_t max_resident;  // KiB
+    std::int64_t other[13];
+};
+static_assert(sizeof(ResourceUsage) == 144);
+
+ResourceUsage usage_of(Nanoseconds time) {
+    ResourceUsage u{};
+    u.user = abi::to_timeval(static_cast<std::int64_t>(time));
+    return u;
+}
+
+Returns wait4(Arguments a) {
+    const auto id = static_cast<std::int32_t>(a[0]);
+    const auto flags = static_cast<std::uint32_t>(a[2]);
+    if (flags & ~(kNoHang | kUntraced | kContinued | kNoWait | kExited | kTrapped))
+        return fail(Errno::Inval);
+    WaitOptions o{.stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0, .keep = (flags & kNoWait) != 0};
+    if (id > 0)
+        o.which = WaitOptions::Which::Process, o.id = id;
+    else if (id != -1)
+        o.which = WaitOptions::Which::Group, o.id = -id;
+    const WaitResult r = SKEP_TRY(wait_for_child(o));
+    if (r.process && a[1])
+        SKEP_TRY(copy_out(a[1], wait_status(r)));
+    if (r.process && a[3])
+        SKEP_TRY(copy_out(a[3], usage_of(r.time)));
+    return static_cast<std::uint64_t>(r.process);
+}
+
+Returns wait6(Arguments a) {
+    enum : std::int32_t { Pid = 0, Group = 2, All = 7 };
+    const auto flags = static_cast<std::uint32_t>(a[3]);
+    if (flags & ~(kNoHang | kUntraced | kContinued | kNoWait | kExited | kTrapped) || !(flags & (kUntraced | kContinued | kExited | kTrapped)))
+        return fail(Errno::Inval);
+    WaitOptions o{.id = static_cast<std::int32_t>(a[1]), .exited = (flags & kExited) != 0, .stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0, .keep = (flags & kNoWait) != 0};
+    switch (static_cast<std::int32_t>(a[0])) {
+    case Pid:
+        o.which = WaitOptions::Which::Process;
+        break;
+    case Group:
+        o.which = WaitOptions::Which::Group;
+        break;
+    case All:
+        break;
+    default:
+        return fail(Errno::Inval);
+    }
+    const WaitResult r = SKEP_TRY(wait_for_child(o));
+    if (r.process && a[2])
+        SKEP_TRY(copy_out(a[2], wait_status(r)));
+    if (a[4]) {
+        const ResourceUsage usage[2] = {usage_of(r.time), {}};  // self, children
+        SKEP_TRY(copy_out(a[4], usage));
+    }
+    if (a[5]) {
+        BsdSignalInfo info{};
+        if (r.process)
+            info = to_bsd_info({.signal = Signal::Chld, .cause = r.cause, .process = r.process, .user = r.user, .status = r.status});
+        SKEP_TRY(copy_out(a[5], info));
+    }
+    return static_cast<std::uint64_t>(r.process);
+}
+
+// --- usage and limits ---
+
+Returns getrusage(Arguments a) {
+    constexpr std::int32_t kSelf = 0, kChildren = -1, kThread = 1;
+    Process& me = current_process();
+    Nanoseconds time;
+    switch (static_cast<std::int32_t>(a[0])) {
+    case kSelf:
+        time = process_time(me);
+        break;
+    case kChildren:
+        time = me.children_time;
+        break;
+    case kThread:
+        time = abi::thread_time(current_thread());
+        break;
+    default:
+        return fail(Errno::Inval);
+    }
+    ResourceUsage u = usage_of(time);
+    u.max_resident = static_cast<std::int64_t>(me.map->resident_pages() * kPageSize / 1024);
+    SKEP_TRY(copy_out(a[1], u));
+    return 0;
+}
+
+Result<Limit> limit_argument(std::uint64_t which) {
+    const auto number = static_cast<std::uint32_t>(which);
+    if (number >= kLimits)
+        return fail(Errno::Inval);
+    return static_cast<Limit>(number);  // the kernel's are FreeBSD's
+}
+Returns getrlimit(Arguments a) {
+    static_assert(sizeof(ResourceLimit) == 16);  // struct rlimit; RLIM_INFINITY is kUnlimited
+    SKEP_TRY(copy_out(a[1], SKEP_TRY(change_limit(current_process(), SKEP_TRY(limit_argument(a[0])), nullptr))));
+    return 0;
+}
+Returns setrlimit(Arguments a) {
+    const auto wanted = SKEP_TRY(copy_in<ResourceLimit>(a[1]));
+    SKEP_TRY(change_limit(current_process(), SKEP_TRY(limit_argument(a[0])), &wanted));
+    return 0;
+}
+
+Returns getpriority(Arguments) {
+    return 0;
+}
+Returns setpriority(Arguments) {
+    return 0;
+}
+
+Returns procctl(Arguments a) {
+    enum : std::int32_t { ReapAcquire = 2, ReapRelease = 3, ReapStatus = 4, TraceControl = 7, TraceStatus = 8, ParentDeathControl = 11, ParentDeathStatus = 12, AslrControl = 13, AslrStatus = 14, NoNewPrivilegesControl = 19, NoNewPrivilegesStatus = 20 };
+    Process& me = current_process();
+    const auto id = static_cast<std::int64_t>(a[1]);
+    if (static_cast<std::int32_t>(a[0]) == 0 && id != 0 && id != me.id)
+        return fail(Errno::Perm);
+    constexpr std::int32_t kEnable = 1, kDisable = 2, kAslrNoForce = 3;
+    switch (static_cast<std::int32_t>(a[2])) {
+    case ReapAcquire:
+        me.child_subreaper = true;
+        return 0;
+    case ReapRelease:
+        me.child_subreaper = false;
+        return 0;
+    case TraceControl: {
+        const auto how = SKEP_TRY(copy_in<std::int32_t>(a[3]));
+        if (how < kEnable || how > 3)
+            return fail(Errno::Inval);
+        me.dumpable = how == kEnable;
+        return 0;
+    }
+    case TraceStatus:
+        SKEP_TRY(copy_out(a[3], me.dumpable ? std::int32_t{0} : std::int32_t{-1}));
+        return 0;
+    case ParentDeathStatus:
+        SKEP_TRY(copy_out(a[3], std::int32_t{0}));
+        return 0;
+    case AslrControl:
+        return 0;
+    case AslrStatus:
+        SKEP_TRY(copy_out(a[3], kAslrNoForce));
+        return 0;
+    case NoNewPrivilegesControl:
+        if (SKEP_TRY(copy_in<std::int32_t>(a[3])) != kEnable)
+            return fail(Errno::Inval);
+        me.no_new_privileges = true;
+        return 0;
+    case NoNewPrivilegesStatus:
+        SKEP_TRY(copy_out(a[3], me.no_new_privileges ? kEnable : kDisable));
+        return 0;
+    default:
+        return fail(Errno::Inval);
+    }
+}
+
+// --- the bases of FS and GS ---
+
+Returns sysarch(Arguments a) {
+    enum : std::int32_t { GetFsBase = 128, SetFsBase = 129, GetGsBase = 130, SetGsBase = 131, GetTlsBase = 135, SetTlsBase = 136 };
+    Thread& me = current_thread();
+    const auto operation = static_cast<std::int32_t>(a[0]);
+    switch (operation) {
+    case GetFsBase:
+    case GetTlsBase:
+        SKEP_TRY(copy_out(a[1], me.fs_base));
+        return 0;
+    case GetGsBase:
+        SKEP_TRY(copy_out(a[1], me.gs_base));
+        return 0;
+    case SetFsBase:
+    case SetTlsBase:
+    case SetGsBase: {
+        const auto base = SKEP_TRY(copy_in<std::uint64_t>(a[1]));
+        if (base >= kUserEnd)
+            return fail(Errno::Inval);
+        const bool gs = operation == SetGsBase;
+        const InterruptsOff off;
+        (gs ? me.gs_base : me.fs_base) = base;
+        write_msr(gs ? Msr::KernelGsBase : Msr::FsBase, base);
+        return 0;
+    }
+    default:
+        return fail(Errno::Inval);
+    }
+}
+
+constexpr std::string_view kNice = "every nice value is 0";
+
+constexpr Syscall kCalls[] = {
+    {1, "exit", 1, exit},
+    {2, "fork", 0, fork},
+    {7, "wait4", 4, wait4, SyscallStatus::Partial, "usage has the processor time only"},
+    {59, "execve", 3, execve},
+    {66, "vfork", 0, vfork},
+    {96, "setpriority", 3, setpriority, SyscallStatus::Ignored, kNice},
+    {100, "getpriority", 2, getpriority, SyscallStatus::Partial, kNice},
+    {117, "getrusage", 2, getrusage, SyscallStatus::Partial, "processor time and resident memory only"},
+    {165, "sysarch", 2, sysarch, SyscallStatus::Partial, "the bases of FS and GS"},
+    {194, "getrlimit", 2, getrlimit},
+    {195, "setrlimit", 2, setrlimit, SyscallStatus::Partial, "STACK, NOFILE act; the others are kept"},
+    {251, "rfork", 1, rfork, SyscallStatus::Partial, "RFPROC with RFFDG, RFMEM, RFSPAWN"},
+    {463, "abort2", 3, abort2, SyscallStatus::Partial, "logs the first argument"},
+    {492, "fexecve", 3, fexecve},
+    {532, "wait6", 6, wait6, SyscallStatus::Partial, "P_PID, P_PGID, P_ALL; usage has the processor time only"},
+    {544, "procctl", 4, procctl, SyscallStatus::Partial, "the own process: reaper, tracing, ASLR status, no-new-privileges"},
+};
+
+}  // namespace
+
+const std::span<const Syscall> process_calls = kCalls;
+
+}  // namespace skep::kernel::freebsd_abi

@@ -1,0 +1,169 @@
+#include <kernel/abi/freebsd/umtx.hpp>
+
+#include <kernel/abi/freebsd/clock.hpp>
+#include <kernel/abi/freebsd/tables.hpp>
+#include <kernel/abi/freebsd/thread_calls.hpp>
+#include <kernel/abi/time.hpp>
+#include <kernel/base/vector.hpp>
+#include <kernel/proc/futex.hpp>
+#include <kernel/sched/thread_impl.hpp>
+
+#include <limits>
+
+namespace skep::kernel::freebsd_abi {
+
+namespace {
+
+constexpr std::uint32_t kEveryone = ~0u;
+
+// The timeout of an operation: `size` bytes at `at`, a timespec (relative) or a struct _umtx_time.
+Result<Nanoseconds> timeout_argument(std::uint64_t size, UserAddr at) {
+    if (!at)
+        return kForever;
+    const Nanoseconds time = SKEP_TRY(abi::copy_in_timespec(at));
+    if (size <= sizeof(abi::Timespec))
+        return abi::deadline_after(time);
+    const auto whole = SKEP_TRY(copy_in<UmtxTime>(at));
+    if (!(whole.flags & kUmtxAbsoluteTime))
+        return abi::deadline_after(time);
+    return deadline_of(whole.clock, time);
+}
+
+// Sleeps unless the value differs already; both are success.
+Result<std::uint64_t> wait(UserAddr address, bool shared, std::uint32_t value, std::uint64_t size, UserAddr timeout) {
+    const Nanoseconds deadline = SKEP_TRY(timeout_argument(size, timeout));
+    const Result<> waited = futex_wait(address, shared, value, kEveryone, deadline);
+    if (!waited && waited.error() != Errno::Again)
+        return fail(waited.error());
+    return 0;
+}
+
+// A long: the lower half decides once the upper one is as expected; who changes the upper one wakes as well.
+Result<std::uint64_t> wait_long(UserAddr address, std::uint64_t value, std::uint64_t size, UserAddr timeout) {
+    const auto upper = SKEP_TRY(load_user32(address + sizeof(std::uint32_t)));
+    if (upper != value >> 32)
+        return 0;
+    return wait(address, true, static_cast<std::uint32_t>(value), size, timeout);
+}
+
+std::uint32_t count_argument(std::uint64_t value) {
+    const auto count = static_cast<std::int32_t>(value);
+    return count < 0 ? std::numeric_limits<std::int32_t>::max() : static_cast<std::uint32_t>(count);
+}
+
+Result<std::uint64_t> wake_many(UserAddr addresses, std::uint64_t count) {
+    constexpr std::uint64_t kMax = 1 << 16;
+    if (count > kMax)
+        return fail(Errno::Inval);
+    for (std::uint64_t i = 0; i < count; i++)
+        SKEP_TRY(futex_wake(SKEP_TRY(copy_in<UserAddr>(addresses + i * sizeof(UserAddr))), false, kEveryone, kEveryone));
+    return 0;
+}
+
+std::uint32_t my_id() {
+    return static_cast<std::uint32_t>(current_thread().id);
+}
+
+bool is_shared(std::uint32_t flags) {
+    return flags & kMutexShared;
+}
+
+// Waits until the mutex may be free, without taking it.
+Result<> wait_for_mutex(UserAddr mutex, std::uint32_t owner, bool shared, Nanoseconds deadline) {
+    std::uint32_t seen = owner;
+    if (!(owner & kMutexContested)) {
+        if (!SKEP_TRY(exchange_user32(mutex, seen, owner | kMutexContested)))
+            return {};
+        owner |= kMutexContested;
+    }
+    const Result<> waited = futex_wait(mutex, shared, owner, kEveryone, deadline);
+    if (!waited && waited.error() != Errno::Again)
+        return waited;
+    return {};
+}
+
+// Wakes one that sleeps in wait_for_mutex(); with nobody left to wake the mark goes away.
+Result<> wake_mutex(UserAddr mutex, bool shared) {
+    if (SKEP_TRY(futex_wake(mutex, shared, 1, kEveryone)) == 0) {
+        std::uint32_t expected = kMutexContested;
+        SKEP_TRY(exchange_user32(mutex, expected, kMutexUnowned));
+    }
+    return {};
+}
+
+Result<> wait_mutex(UserAddr mutex, Nanoseconds deadline) {
+    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
+    const std::uint32_t owner = SKEP_TRY(load_user32(mutex));
+    if ((owner & ~kMutexContested) == kMutexUnowned)
+        return {};
+    return wait_for_mutex(mutex, owner, is_shared(m.flags), deadline);
+}
+
+}  // namespace
+
+Result<> lock_user_mutex(UserAddr mutex, bool try_only, Nanoseconds deadline) {
+    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
+    for (;;) {
+        std::uint32_t owner = kMutexUnowned;
+        if (SKEP_TRY(exchange_user32(mutex, owner, my_id())))
+            return {};
+        if (owner == kMutexContested) {
+            if (SKEP_TRY(exchange_user32(mutex, owner, my_id() | kMutexContested)))
+                return {};
+            continue;
+        }
+        if ((owner & ~kMutexContested) == my_id() && m.flags & kMutexErrorCheck)
+            return fail(Errno::Deadlk);
+        if (try_only)
+            return fail(Errno::Busy);
+        SKEP_TRY(wait_for_mutex(mutex, owner, is_shared(m.flags), deadline));
+    }
+}
+
+Result<> unlock_user_mutex(UserAddr mutex) {
+    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
+    for (;;) {
+        std::uint32_t owner = SKEP_TRY(load_user32(mutex));
+        if ((owner & ~kMutexContested) != my_id())
+            return fail(Errno::Perm);
+        const bool contested = owner & kMutexContested;
+        if (!SKEP_TRY(exchange_user32(mutex, owner, contested ? kMutexContested : kMutexUnowned)))
+            continue;
+        return contested ? wake_mutex(mutex, is_shared(m.flags)) : Result<>();
+    }
+}
+
+Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
+    const UserAddr object = a[0];
+    const auto value = static_cast<std::uint32_t>(a[2]);
+    switch (static_cast<UmtxOperation>(static_cast<std::uint32_t>(a[1]))) {
+    case UmtxOperation::Wait:
+        return wait_long(object, a[2], a[3], a[4]);
+    case UmtxOperation::WaitUint:
+        return wait(object, true, value, a[3], a[4]);
+    case UmtxOperation::WaitUintPrivate:
+        return wait(object, false, value, a[3], a[4]);
+    case UmtxOperation::Wake:
+        SKEP_TRY(futex_wake(object, true, count_argument(a[2]), kEveryone));
+        return 0;
+    case UmtxOperation::WakePrivate:
+        SKEP_TRY(futex_wake(object, false, count_argument(a[2]), kEveryone));
+        return 0;
+    case UmtxOperation::WakeMany:
+        return wake_many(object, a[2]);
+    case UmtxOperation::MutexTryLock:
+        return done(lock_user_mutex(object, true, 0));
+    case UmtxOperation::MutexLock:
+        return done(lock_user_mutex(object, false, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::MutexUnlock:
+        return done(unlock_user_mutex(object));
+    case UmtxOperation::MutexWait:
+        return done(wait_mutex(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::MutexWake:
+    case UmtxOperation::MutexWake2:
+        return done(wake_mutex(object, is_shared(SKEP_TRY(copy_in<UserMutex>(object)).flags)));
+    }
+    return fail(Errno::OpNotSupp);
+}
+
+}  // namespace skep::kernel::freebsd_abi

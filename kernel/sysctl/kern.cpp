@@ -1,0 +1,128 @@
+// kern.*: sys/sysctl.h, KERN_*.
+#include <kernel/abi/freebsd/release.hpp>
+#include <kernel/arch/x86_64/percpu.hpp>
+#include <kernel/dev/random.hpp>
+#include <kernel/mm/layout.hpp>
+#include <kernel/proc/credentials.hpp>
+#include <kernel/proc/exec.hpp>
+#include <kernel/sysctl/values.hpp>
+
+#include <cstring>
+
+namespace skep::kernel::sysctl {
+
+namespace {
+
+using namespace freebsd_abi;
+
+constexpr std::string_view kGeneric = "GENERIC", kEmpty = "", kBootFile = "/boot/kernel", kScheduler = "ULE", kTsc = "TSC";
+constexpr std::string_view kNoUuid = "00000000-0000-0000-0000-000000000000";
+
+Result<> read_host_name(Numbers, Value& out) {
+    char name[kHostNameSize];
+    copy_host_name(name);
+    return out.put_text(name);
+}
+Result<> write_host_name(std::span<const std::byte> fresh) {
+    const auto* text = reinterpret_cast<const char*>(fresh.data());
+    return set_host_name({text, strnlen(text, fresh.size())});
+}
+
+Result<> read_clock_rate(Numbers, Value& out) {
+    struct ClockInfo {
+        std::int32_t hz, tick, spare, statistics_hz, profile_hz;
+    };
+    return out.put(ClockInfo{1000, 1000, 0, 127, 8126});
+}
+
+Result<> read_boot_time(Numbers, Value& out) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    const std::int64_t at = realtime_now() - static_cast<std::int64_t>(monotonic_now());
+    const std::int64_t time[2] = {at / kSecond, at % kSecond / 1000};
+    return out.put(time);
+}
+
+Result<> read_random(Numbers, Value& out) {
+    std::byte bytes[256];
+    fill_random(bytes, sizeof bytes);
+    return out.put(bytes);
+}
+
+Result<> read_cpu_times(Numbers, Value& out) {
+    // user, nice, system, interrupt, idle: all time since boot counts as idle.
+    const std::int64_t ticks[5] = {0, 0, 0, 0, static_cast<std::int64_t>(monotonic_now() / 7'874'016)};
+    return out.put(ticks);
+}
+
+std::int32_t cpus_online() {
+    return static_cast<std::int32_t>(cpu_count);
+}
+
+constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = StringList::kMaxBytes, kSomaxconn = 4096;
+constexpr std::int32_t kPosix = 200809, kGroups = 32, kIovMax = 1024;
+constexpr std::uint64_t kMaxSocketBuffer = 2 * 1024 * 1024;
+
+constexpr Node kIpc[] = {
+    long_node<kMaxSocketBuffer>(1, "maxsockbuf"),
+    int_node<kSomaxconn>(3, "somaxconn"),
+    int_node<kSomaxconn>(256, "soacceptqueue"),
+};
+constexpr std::span<const Node> kIpcNodes = kIpc;
+
+constexpr Node kSmp[] = {
+    int_node<kMaxCpus>(256, "maxcpus"),
+    int_node<1>(257, "active"),
+    int_node<0>(258, "disabled"),
+    {.number = 259, .name = "cpus", .type = Type::Int, .format = "I", .read = number<cpus_online>},
+    {.number = 260, .name = "maxid", .type = Type::UnsignedInt, .format = "IU", .read = constant<std::uint32_t{kMaxCpus - 1}>},
+};
+constexpr std::span<const Node> kSmpNodes = kSmp;
+
+constexpr Node kSched[] = {text_node<kScheduler>(256, "name")};
+constexpr std::span<const Node> kSchedNodes = kSched;
+
+constexpr Node kTimecounter[] = {text_node<kTsc>(256, "hardware")};
+constexpr std::span<const Node> kTimecounterNodes = kTimecounter;
+
+constexpr Node kKern[] = {
+    text_node<kSystemName>(1, "ostype"),
+    text_node<kRelease>(2, "osrelease"),
+    int_node<kRevision>(3, "osrevision"),
+    text_node<kVersion>(4, "version"),
+    int_node<kMaxFiles>(5, "maxvnodes"),
+    int_node<kMaxProcesses>(6, "maxproc"),
+    int_node<kMaxFiles>(7, "maxfiles"),
+    int_node<kArgMax>(8, "argmax"),
+    int_node<-1>(9, "securelevel"),
+    {.number = 10, .name = "hostname", .type = Type::String, .format = "A", .read = read_host_name, .write = write_host_name},
+    long_node<0>(11, "hostid"),
+    {.number = 12, .name = "clockrate", .type = Type::Opaque, .format = "S,clockinfo", .read = read_clock_rate},
+    tree_node(14, "proc", kern_proc_nodes),
+    int_node<kPosix>(17, "posix1version"),
+    int_node<kGroups>(18, "ngroups"),
+    int_node<1>(19, "job_control"),
+    int_node<1>(20, "saved_ids"),
+    {.number = 21, .name = "boottime", .type = Type::Opaque, .format = "S,timeval", .read = read_boot_time},
+    text_node<kEmpty>(22, "domainname"),
+    int_node<kReleaseDate>(24, "osreldate"),
+    text_node<kBootFile>(26, "bootfile"),
+    int_node<kMaxFiles>(27, "maxfilesperproc"),
+    int_node<kMaxProcesses>(28, "maxprocperuid"),
+    tree_node(30, "ipc", kIpcNodes),
+    long_node<kUserEnd - kPageSize>(33, "usrstack"),
+    int_node<1>(34, "logsigexit"),
+    int_node<kIovMax>(35, "iov_max"),
+    text_node<kNoUuid>(36, "hostuuid"),
+    {.number = 37, .name = "arandom", .type = Type::Opaque, .format = "", .read = read_random},
+    tree_node(256, "smp", kSmpNodes),
+    tree_node(257, "sched", kSchedNodes),
+    tree_node(258, "timecounter", kTimecounterNodes),
+    text_node<kGeneric>(259, "ident"),
+    {.number = 260, .name = "cp_time", .type = Type::Long, .format = "LU", .read = read_cpu_times},
+};
+
+}  // namespace
+
+const std::span<const Node> kern_nodes = kKern;
+
+}  // namespace skep::kernel::sysctl
