@@ -1,11 +1,20 @@
 #include "tests/guest/console.hpp"
 
 #include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <array>
 
 namespace skep::guest {
+
+Console::Console() {
+    termios settings{};
+    if (::tcgetattr(STDIN_FILENO, &settings) == 0) {
+        settings.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        ::tcsetattr(STDIN_FILENO, TCSANOW, &settings);
+    }
+}
 
 std::optional<std::string> Console::line(int timeout_ms) {
     pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};

@@ -8,6 +8,8 @@ namespace skep::guest {
 
 class Console {
   public:
+    // Turns the echo off: it would fall into the middle of what the program prints.
+    Console();
     // A whole line that has come within this time, if one has.
     std::optional<std::string> line(int timeout_ms);
 

@@ -18,6 +18,8 @@ from devtool.ui import Failure, say
 PYTHON = "/usr/bin/python3"
 # Folders of tests/ that boot machines of their own.
 SYSTEM = ["hv", "vmm", "net", "exec", "files"]
+REPEAT = "scenario/test_repeat.py"
+SCENARIOS = ["scenario", f"--ignore={REPEAT}"]
 RESULTS = BUILD / "test"
 
 
@@ -103,9 +105,14 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "tools": ("the tools themselves", scenarios("tools", "tools")),
     "system-qemu": ("hv, kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, rig="qemu")),
     "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
-    "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", "scenario", rig="qemu")),
-    "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", "scenario", rig="bochs")),
+    "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", *SCENARIOS, rig="qemu")),
+    "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", *SCENARIOS, rig="bochs")),
+    "repeat-qemu": ("20 saves and restores at random moments, on QEMU",
+                    scenarios("repeat-qemu", REPEAT, rig="qemu")),
+    "repeat-bochs": ("the same on Bochs", scenarios("repeat-bochs", REPEAT, rig="bochs")),
 }
+# What runs when none is named. The repetitions take their time and are asked for.
+DEFAULT = [name for name in SUITES if not name.startswith("repeat-")]
 
 
 def run(names: list[str]) -> Outcome:
