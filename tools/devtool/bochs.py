@@ -19,8 +19,7 @@ from devtool.ui import Failure, Stopwatch, say
 VERSION = "3.0"
 TARBALL = "bochs_3.0+dfsg.orig.tar.xz"
 TARBALL_SHA256 = "78f6c73d4a6472d5130a87ab9dc306d02c7c71ed8e25b3a8ef642e2a7acd282b"
-SOURCE_LIST = ("deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-               "http://deb.debian.org/debian trixie main\n")
+SOURCE_LIST = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} trixie main\n"
 # Raised when the build below changes, so that old builds are made anew.
 BUILD_REVISION = "1"
 CONFIGURE = [
@@ -43,13 +42,22 @@ def is_built() -> bool:
     return stamp().is_file() and stamp().read_text().strip() == BUILD_REVISION
 
 
+def mirror() -> str:
+    """Where this machine has its Debian packages; the same place has trixie's sources."""
+    listed = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages",
+                             "Origin: Debian", "Codename: bookworm"], capture_output=True, text=True)
+    if not listed.stdout.strip():
+        raise Failure("apt knows no mirror of Debian 12 yet", "apt-get update")
+    return listed.stdout.split()[0]
+
+
 def download(work: Path) -> Path:
     """The source tarball, digest checked, kept in the cache."""
     kept = cache_dir() / TARBALL
     if not kept.is_file() or digest(kept) != TARBALL_SHA256:
         for folder in ("lists/partial", "archives/partial"):
             (work / "apt" / folder).mkdir(parents=True)
-        (work / "list").write_text(SOURCE_LIST)
+        (work / "list").write_text(SOURCE_LIST.format(mirror=mirror()))
         apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={work}/list", "-o",
                "Dir::Etc::sourceparts=/dev/null", "-o", f"Dir::State::lists={work}/apt/lists", "-o",
                f"Dir::Cache={work}/apt", "-o", "APT::Sandbox::User="]
