@@ -108,7 +108,9 @@ void schedule() {
     cpu.reschedule = false;
     const Nanoseconds now = monotonic_now();
     charge(current, now);
-    if (&current != cpu.idle && current.state.load(std::memory_order_relaxed) == ThreadState::Running) {
+    if (current.state.load(std::memory_order_relaxed) != ThreadState::Running) {
+        current.slice_used = 0;  // a sleep: a new slice afterwards
+    } else if (&current != cpu.idle) {
         const bool used_up = current.slice_used >= kSlice;
         if (used_up) {
             current.slice_used = 0;
@@ -200,14 +202,13 @@ void on_reschedule_interrupt() {
 void begin_sleep(Sleep how) {
     Thread& me = *this_cpu().thread;
     me.interruptible.store(how == Sleep::Interruptible, std::memory_order_relaxed);
+    // Before others can wake it: a thread in a run queue keeps the level under which it was put there.
+    if (me.level > kLevelUserFirst)
+        me.level--;
     me.state.store(ThreadState::Sleeping, std::memory_order_seq_cst);
 }
 
 void sleep_now() {
-    Thread& me = *this_cpu().thread;
-    if (me.level > kLevelUserFirst)
-        me.level--;
-    me.slice_used = 0;
     schedule();
 }
 
