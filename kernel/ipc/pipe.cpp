@@ -248,19 +248,21 @@ Result<Ref<File>> open_fifo(Vnode& vnode, std::uint32_t flags) {
     Ref<RefCounted> attached = vnode.attach(Ref<RefCounted>(fresh));
     Ref<Pipe> pipe(static_cast<Pipe*>(attached.get()));  // nothing else is attached to a fifo
     const bool reading = flags & kOpenRead, writing = flags & kOpenWrite;
-    if (writing && !reading && (flags & kOpenNonblock)) {
+    // A peer that is there, or that comes from now on, has been met, even if it is gone before this thread looks again.
+    bool met;
+    std::uint64_t before;
+    {
         SpinGuard guard(pipe->lock_);
-        if (!pipe->readers_)
+        if (writing && !reading && (flags & kOpenNonblock) && !pipe->readers_)
             return fail(Errno::NxIo);
+        met = (reading ? pipe->writers_ : pipe->readers_) != 0;
+        before = reading ? pipe->writers_ever_ : pipe->readers_ever_;
     }
     Ref<PipeFile> file = SKEP_TRY(make_ref<PipeFile>(pipe, flags));
     file->set_vnode(Ref<Vnode>(&vnode));
     if (reading != writing && !(flags & kOpenNonblock)) {
-        // The peer may come and go before this thread runs: count those that ever were.
         SpinGuard guard(pipe->lock_);
-        const std::uint64_t before = reading ? pipe->writers_ever_ : pipe->readers_ever_;
-        while ((reading ? pipe->writers_ : pipe->readers_) == 0 &&
-               (reading ? pipe->writers_ever_ : pipe->readers_ever_) == before)
+        while (!met && (reading ? pipe->writers_ever_ : pipe->readers_ever_) == before)
             SKEP_TRY(pipe->openers_.wait(guard));
     }
     return Ref<File>(std::move(file));
