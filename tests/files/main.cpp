@@ -1,4 +1,4 @@
-// skep-files-test [CASE]...: what Linux promises of files, events and sockets, asked of the kernel that it runs
+// skep-files-test [--list | CASE...]: what Linux promises of files, events and sockets, asked of the kernel that it runs
 // on. The build host's Linux passes every case, and so must the control kernel.
 #include "check.hpp"
 
@@ -61,6 +61,7 @@ bool run(const Case& one) {
 
 int main(int argc, char** argv) {
     using namespace skep::files_test;
+    const bool list = argc == 2 && std::string_view(argv[1]) == "--list";
     bool good = true;
     for (const std::span<const Case> cases :
          {std::span(file_cases, file_case_count), std::span(memory_cases, memory_case_count), std::span(event_cases, event_case_count),
@@ -69,7 +70,9 @@ int main(int argc, char** argv) {
             bool wanted = argc == 1;
             for (int i = 1; i < argc; i++)
                 wanted |= std::string_view(argv[i]) == one.name;
-            if (wanted)
+            if (list)
+                std::puts(one.name);
+            else if (wanted)
                 good &= run(one);
         }
     return good ? 0 : 1;
