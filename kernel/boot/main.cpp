@@ -16,6 +16,7 @@
 #include <kernel/dev/acpi/tables.hpp>
 #include <kernel/dev/interrupt_impl.hpp>
 #include <kernel/mm/init.hpp>
+#include <kernel/mm/kernel_map.hpp>
 #include <kernel/proc/init.hpp>
 #include <kernel/sched/scheduler.hpp>
 
@@ -32,6 +33,7 @@ Cpu boot_cpu;
 
 // The first thread: what may sleep.
 void finish_boot(void*) {
+    start_stack_reaper();
     start_other_cpus();
     start_devices();
     mount_root();

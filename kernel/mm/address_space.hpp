@@ -15,6 +15,8 @@ class VmMap;
 void load_address_space(Cpu& cpu, const Thread& next);
 // The current process got another map (exec).
 void switch_address_space(VmMap& map);
+// The kernel's own mappings, of which some went away, are forgotten by every CPU. As flush_tlb() (vm_map.hpp).
+void flush_kernel_tlb();
 // The TLB vector's work.
 void handle_tlb_interrupt();
 

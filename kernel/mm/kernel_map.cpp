@@ -4,9 +4,13 @@
 #include <kernel/base/log.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/mm/vm_map.hpp>
-#include <kernel/sync/spinlock.hpp>
+#include <kernel/mm/address_space.hpp>
+#include <kernel/base/vector.hpp>
+#include <kernel/sched/thread.hpp>
+#include <kernel/sync/wait.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 extern "C" char text_start[], text_end[], rodata_end[], image_end[];
@@ -19,8 +23,12 @@ PageTable table;
 SpinLock map_lock("kernel map");
 std::uint64_t next_device = kDeviceBase;
 std::uint64_t next_stack = kStackBase;
-// Stacks that were freed keep their frames; each holds the next one's top in its last word.
-std::uint64_t free_stacks;
+// Stacks that were freed keep their frames until the reaper comes; each holds the next one's top in its last word.
+std::uint64_t free_stacks, free_stack_count;
+constexpr std::uint64_t kKeptStacks = 32, kReapAt = 64;
+constexpr std::uint64_t kStackSlot = 2 * kKernelStackSize;  // the lower part is never mapped
+Vector<std::uint64_t> empty_slots;                          // tops whose frames are gone
+WaitQueue reaper_wait;
 
 constexpr std::uint64_t kKernelData = Pte::kPresent | Pte::kWrite | Pte::kGlobal | Pte::kNoExecute |
                                       Pte::kAccessed | Pte::kDirty;
@@ -95,17 +103,71 @@ Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
     return reinterpret_cast<volatile void*>(base + (address.value - first));
 }
 
-Result<std::uint64_t> allocate_kernel_stack() {
-    constexpr std::uint64_t kSlot = 2 * kKernelStackSize;
-    SpinGuard guard(map_lock);
-    if (free_stacks) {
-        const std::uint64_t top = free_stacks;
+namespace {
+
+std::uint64_t take_free_stack() {
+    const std::uint64_t top = free_stacks;
+    if (top) {
         free_stacks = reinterpret_cast<std::uint64_t*>(top)[-1];
-        return top;
+        free_stack_count--;
     }
-    if (next_stack + kSlot > kStackEnd)
+    return top;
+}
+
+// A batch: absent for every CPU before the frames are anyone else's.
+void reap_stacks() {
+    std::array<std::uint64_t, 32> tops;
+    std::size_t count = 0;
+    {
+        const SpinGuard guard(map_lock);
+        while (count < tops.size() && free_stack_count > kKeptStacks)
+            tops[count++] = take_free_stack();
+    }
+    constexpr std::size_t kPages = kKernelStackSize / kPageSize;
+    std::array<PhysAddr, 32 * kPages> frames;
+    std::size_t frame_count = 0;
+    for (std::size_t i = 0; i < count; i++)
+        for (std::uint64_t a = tops[i] - kKernelStackSize; a < tops[i]; a += kPageSize) {
+            Pte* pte = table.find(a);
+            frames[frame_count++] = pte->address();
+            pte->value = 0;
+        }
+    flush_kernel_tlb();
+    for (std::size_t i = 0; i < frame_count; i++)
+        free_frames(frames[i], 0);
+    const SpinGuard guard(map_lock);
+    for (std::size_t i = 0; i < count; i++)
+        (void)empty_slots.push_back(tops[i]);  // without memory the addresses are lost, no more
+}
+
+}  // namespace
+
+void start_stack_reaper() {
+    auto started = start_kernel_thread(
+        "reaper",
+        [](void*) {
+            for (;;) {
+                {
+                    SpinGuard guard(map_lock);
+                    while (free_stack_count < kReapAt)
+                        (void)reaper_wait.wait(guard, Sleep::Uninterruptible);
+                }
+                reap_stacks();
+            }
+        },
+        nullptr);
+    if (!started)
+        panic("no memory for the stack reaper");
+}
+
+Result<std::uint64_t> allocate_kernel_stack() {
+    SpinGuard guard(map_lock);
+    if (const std::uint64_t top = take_free_stack())
+        return top;
+    const bool fresh = empty_slots.empty();
+    if (fresh && next_stack + kStackSlot > kStackEnd)
         return fail(Errno::NoMem);
-    const std::uint64_t top = next_stack + kSlot;
+    const std::uint64_t top = fresh ? next_stack + kStackSlot : empty_slots.back();
     for (std::uint64_t a = top - kKernelStackSize; a < top; a += kPageSize) {
         Result<Pte*> pte = table.make(a, 1);
         Result<PhysAddr> frame = pte ? allocate_frames(0) : fail(Errno::NoMem);
@@ -120,7 +182,10 @@ Result<std::uint64_t> allocate_kernel_stack() {
         }
         (*pte)->value = frame->value | kKernelData;
     }
-    next_stack += kSlot;
+    if (fresh)
+        next_stack += kStackSlot;
+    else
+        (void)empty_slots.pop_back();
     return top;
 }
 
@@ -128,6 +193,10 @@ void free_kernel_stack(std::uint64_t top) {
     SpinGuard guard(map_lock);
     reinterpret_cast<std::uint64_t*>(top)[-1] = free_stacks;
     free_stacks = top;
+    if (++free_stack_count == kReapAt) {
+        guard.unlock();
+        reaper_wait.wake_one();
+    }
 }
 
 }  // namespace skep::kernel

@@ -14,5 +14,7 @@ const PageTable& kernel_page_table();
 inline constexpr std::size_t kKernelStackSize = 32 * 1024;
 Result<std::uint64_t> allocate_kernel_stack();
 void free_kernel_stack(std::uint64_t top);
+// The thread that gives the memory of superfluous stacks back.
+void start_stack_reaper();
 
 }  // namespace skep::kernel

@@ -21,6 +21,8 @@ Buddy buddy;
 Frame* frames;
 std::size_t frame_count;
 
+// Frames kept for the kernel: this share of all, at most 16 MiB.
+constexpr std::uint64_t kReserveShare = 64, kReserveMost = 4096;
 constexpr std::uint64_t kFourGiB = std::uint64_t{4} << 30;
 constexpr std::uint64_t kLowMemoryEnd = 1 << 20;  // real-mode structures, the AP trampoline
 
@@ -89,8 +91,15 @@ MemoryUse memory_use() {
     return buddy.use();
 }
 
+Result<PhysAddr> allocate_user_frame() {
+    const MemoryUse use = buddy.use();
+    if (use.free_frames < std::min<std::uint64_t>(use.total_frames / kReserveShare, kReserveMost))
+        return fail(Errno::NoMem);
+    return allocate_frames(0);
+}
+
 Result<PhysAddr> allocate_zeroed_frame() {
-    const PhysAddr frame = SKEP_TRY(allocate_frames(0));
+    const PhysAddr frame = SKEP_TRY(allocate_user_frame());
     std::memset(direct_map(frame), 0, kPageSize);
     return frame;
 }

@@ -414,8 +414,10 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
 
     const std::uint64_t index = (e.offset + (page - e.start)) / kPageSize;
     auto shown = e.object->page(index, write && e.shared);
-    if (!shown)
-        return fail(shown.error() == Errno::NoMem ? Errno::NoMem : Errno::Io);
+    if (!shown) {
+        const bool memory = shown.error() == Errno::NoMem || shown.error() == Errno::NoSpc;
+        return fail(memory ? Errno::NoMem : Errno::Io);
+    }
     const std::uint64_t in_run = index & ((std::uint64_t{1} << shown->order) - 1);
 
     constexpr unsigned kLargeOrder = 9;
@@ -434,7 +436,7 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
     bool counted = shown->counted;
     auto made = table_.make(page, 1);
     if (made && write && !e.shared) {
-        auto copy = allocate_frames(0);
+        auto copy = allocate_user_frame();
         if (copy)
             std::memcpy(direct_map(*copy), direct_map(frame), kPageSize);
         else
@@ -464,7 +466,7 @@ Result<> VmMap::copy_for_write(const MapEntry& e, std::uint64_t page, Pte& pte) 
         flush_tlb(*this, page, page + kPageSize);
         return {};
     }
-    const PhysAddr copy = SKEP_TRY(allocate_frames(0));
+    const PhysAddr copy = SKEP_TRY(allocate_user_frame());
     std::memcpy(direct_map(copy), direct_map(old), kPageSize);
     const bool counted = pte.counted();
     pte.value = copy.value | pte_flags(e, true);

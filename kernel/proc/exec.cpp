@@ -308,22 +308,26 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
 
     // No way back from here.
     descriptors->close_for_exec();
-    process.descriptors = std::move(descriptors);
     loaded.map->add_user();
-    Ref<VmMap> old = std::exchange(process.map, loaded.map);
+    Ref<VmMap> old = loaded.map;
+    Ref<Vnode> executable = program.file->vnode();
+    {
+        const SpinGuard guard(process_lock);
+        std::swap(process.map, old);
+        std::swap(process.descriptors, descriptors);
+        std::swap(process.executable, executable);
+        process.executed = true;
+    }
+    descriptors.reset();
+    executable.reset();
     switch_address_space(*process.map);
     release_vfork_parent(process);
     if (old)
         old->remove_user();
     old.reset();
     process.personality = personality;
-    process.executable = program.file->vnode();
     set_command(process, me, path);
     reset_signals_for_exec(process);
-    {
-        const SpinGuard guard(process_lock);
-        process.executed = true;
-    }
     me.clear_child_tid = me.robust_list = 0;
     process.arguments.clear();
     if (process.arguments.resize(std::min<std::size_t>(arguments.bytes(), kPageSize)))

@@ -62,11 +62,20 @@ void release_orphans(ProcessGroup& group) {
 void end_process(Thread& me, Process& p) {
     p.alarm.cancel();
     release_vfork_parent(p);
-    p.descriptors = nullptr;
-    p.fs = nullptr;
-    p.executable = nullptr;
-    p.map->remove_user();
-    p.map = nullptr;
+    {
+        Ref<DescriptorTable> descriptors;
+        Ref<FsContext> fs;
+        Ref<Vnode> executable;
+        Ref<VmMap> map;
+        SpinGuard guard(process_lock);
+        p.state = ProcessState::Exiting;
+        std::swap(p.descriptors, descriptors);
+        std::swap(p.fs, fs);
+        std::swap(p.executable, executable);
+        std::swap(p.map, map);
+        guard.unlock();
+        map->remove_user();
+    }
     if (&p == init_process) {
         log("init ended (status {}, signal {})", p.exit_code, static_cast<unsigned>(p.exit_signal_taken));
         power_off();

@@ -1,6 +1,8 @@
 // Process and thread numbers, and what they name.
+#include <kernel/mm/kernel_map.hpp>
 #include <kernel/proc/ids.hpp>
 
+#include <algorithm>
 #include <array>
 #include <new>
 
@@ -14,7 +16,13 @@ namespace {
 
 constexpr std::int32_t kMaxId = 99999, kWrapTo = 300;
 constexpr unsigned kBuckets = 1024;
-constexpr unsigned kMaxIds = 32768;
+constexpr std::uint64_t kMaxIds = 32768;
+
+// Threads may take a quarter of the memory with their kernel stacks.
+std::uint64_t id_limit() {
+    constexpr std::uint64_t kFramesEach = kKernelStackSize / kPageSize + 1;
+    return std::min(kMaxIds, memory_use().total_frames / 4 / kFramesEach);
+}
 
 struct Id : ListNode<> {
     std::int32_t number;
@@ -68,7 +76,7 @@ Result<std::int32_t> allocate_id(IdOwner owner) {
         return fail(Errno::NoMem);
     id->owner = owner;
     SpinGuard guard(process_lock);
-    if (id_count == kMaxIds) {
+    if (id_count >= id_limit()) {
         guard.unlock();
         delete id;
         return fail(Errno::Again);

@@ -61,7 +61,8 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     ProcessId id = 0;
     const Personality* personality = nullptr;
 
-    // Set while the process is made or by exec (single-threaded then); read by its threads.
+    // Changed under process_lock by the process's only thread (exec, exit), which its own threads need not take to
+    // read them. Others look while it is Alive.
     Ref<VmMap> map;
     Ref<DescriptorTable> descriptors;
     Ref<FsContext> fs;

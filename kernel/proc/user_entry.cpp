@@ -5,6 +5,7 @@
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/mm/layout.hpp>
+#include <kernel/proc/memory_pressure.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/sched/scheduler.hpp>
 
@@ -85,9 +86,8 @@ void handle_user_exception(TrapFrame& frame, std::uint64_t address) {
             info.cause = SignalCause::BadAddress;
             break;
         case Errno::NoMem:
-            log("out of memory: {} (pid {}) is killed", static_cast<const char*>(current_process().command), current_process().id);
-            info.signal = Signal::Kill;
-            break;
+            relieve_memory();
+            return;  // the access is tried again, unless this process dies
         default:
             info.cause = SignalCause::NotMapped;
             break;

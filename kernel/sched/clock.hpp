@@ -31,6 +31,7 @@ class Timer : public PairingNode<Timer> {
     void* context_;
     Nanoseconds deadline_ = kForever;
     std::atomic<bool> armed_{false};
+    bool used_ = false;  // was ever armed: the callback may be running
     std::atomic<std::uint32_t> cpu_{0};  // whose queue it is (or was last) in
 };
 

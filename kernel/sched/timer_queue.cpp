@@ -45,12 +45,16 @@ Nanoseconds TimerQueue::next_deadline() {
 
 void Timer::arm(Nanoseconds deadline) {
     const InterruptsOff off;
-    cpus[cpu_.load(std::memory_order_relaxed)]->timers->cancel(*this);
+    if (used_)
+        cpus[cpu_.load(std::memory_order_relaxed)]->timers->cancel(*this);
+    used_ = true;
     this_cpu().timers->arm(*this, this_cpu().number, deadline);
     update_timer_interrupt();
 }
 
 void Timer::cancel() {
+    if (!used_)
+        return;
     // The callback may re-arm on the CPU it runs on, which is the queue's own: the number stays.
     const InterruptsOff off;
     const std::uint32_t cpu = cpu_.load(std::memory_order_relaxed);

@@ -306,6 +306,9 @@ void free_frames(PhysAddr a, unsigned order) {
 MemoryUse memory_use() {
     return {testing::frame_limit, testing::frame_limit - testing::frames_in_use};
 }
+Result<PhysAddr> allocate_user_frame() {
+    return allocate_frames(0);
+}
 Result<PhysAddr> allocate_zeroed_frame() {
     const PhysAddr frame = SKEP_TRY(allocate_frames(0));
     std::memset(direct_map(frame), 0, kPageSize);

@@ -59,6 +59,7 @@ inline std::uint64_t read_cr0() {
     asm volatile("mov %%cr0, %0" : "=r"(value));
     return value;
 }
+inline constexpr std::uint64_t kCr4Pge = 1 << 7;
 inline constexpr std::uint64_t kCr4OsFxsr = 1 << 9;
 inline constexpr std::uint64_t kCr4OsXmmExcpt = 1 << 10;
 inline constexpr std::uint64_t kCr4Umip = 1 << 11;

@@ -14,7 +14,7 @@ namespace {
 // One shootdown at a time. Whoever waits has interrupts on and so answers others' requests.
 std::atomic<bool> busy;
 struct {
-    VmMap* map;
+    VmMap* map;  // null: the kernel's half
     std::uint64_t start, end;
     std::atomic<std::uint64_t> waiting;  // bit per CPU that has not answered
 } request;
@@ -28,6 +28,31 @@ void flush_here(std::uint64_t start, std::uint64_t end) {
     }
     for (std::uint64_t a = start; a < end; a += kPageSize)
         flush_tlb_page(a);
+}
+
+// Global entries go only with CR4.PGE (SDM vol. 3, 4.10.4.1).
+void flush_all_here() {
+    const std::uint64_t cr4 = read_cr4();
+    write_cr4(cr4 & ~kCr4Pge);
+    write_cr4(cr4);
+}
+
+// PreemptOff. Interrupts on: others may be asking at the same time.
+void ask_others(VmMap* map, std::uint64_t start, std::uint64_t end, std::uint64_t others) {
+    if (!others)
+        return;
+    while (busy.exchange(true, std::memory_order_acquire))
+        pause();
+    request.map = map;
+    request.start = start;
+    request.end = end;
+    request.waiting.store(others);
+    for (std::uint32_t i = 0; i < cpu_count; i++)
+        if (others >> i & 1)
+            send_interrupt(*cpus[i], kTlbVector);
+    while (request.waiting.load(std::memory_order_acquire))
+        pause();
+    busy.store(false, std::memory_order_release);
 }
 
 void load(Cpu& cpu, VmMap& map) {
@@ -65,20 +90,20 @@ void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end) {
             flush_here(start, end);
         others = map.active_cpus.load() & ~(std::uint64_t{1} << this_cpu().number);
     }
-    if (!others)
-        return;
-    while (busy.exchange(true, std::memory_order_acquire))
-        pause();
-    request.map = &map;
-    request.start = start;
-    request.end = end;
-    request.waiting.store(others);
-    for (std::uint32_t i = 0; i < cpu_count; i++)
-        if (others >> i & 1)
-            send_interrupt(*cpus[i], kTlbVector);
-    while (request.waiting.load(std::memory_order_acquire))
-        pause();
-    busy.store(false, std::memory_order_release);
+    ask_others(&map, start, end, others);
+}
+
+void flush_kernel_tlb() {
+    const PreemptOff stay;
+    std::uint64_t others = 0;
+    {
+        const InterruptsOff off;
+        flush_all_here();
+        for (std::uint32_t i = 0; i < cpu_count; i++)
+            if (i != this_cpu().number)
+                others |= std::uint64_t{1} << i;
+    }
+    ask_others(nullptr, 0, 0, others);
 }
 
 void handle_tlb_interrupt() {
@@ -86,7 +111,9 @@ void handle_tlb_interrupt() {
     const std::uint64_t me = std::uint64_t{1} << cpu.number;
     if (!(request.waiting.load(std::memory_order_acquire) & me))
         return;
-    if (cpu.map == request.map)
+    if (!request.map)
+        flush_all_here();
+    else if (cpu.map == request.map)
         flush_here(request.start, request.end);
     request.waiting.fetch_and(~me, std::memory_order_release);
 }

@@ -116,7 +116,8 @@ Result<> show_maps(std::int32_t id, TextBuilder& text) {
 
 Result<Ref<Vnode>> executable_of(std::int32_t id) {
     Ref<Process> process = SKEP_TRY(find(id));
-    if (!process->executable)
+    SpinGuard guard(process_lock);
+    if (process->state != ProcessState::Alive || !process->executable)
         return fail(Errno::NoEnt);
     return process->executable;
 }

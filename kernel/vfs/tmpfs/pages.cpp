@@ -1,3 +1,4 @@
+#include <kernel/mm/frame.hpp>
 #include <kernel/vfs/tmpfs/tmpfs.hpp>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ Result<PhysAddr> new_frame() {
     const MemoryUse use = memory_use();
     if (use.free_frames < use.total_frames / kReserveDivisor)
         return fail(Errno::NoSpc);
-    auto frame = allocate_frames(0);
+    auto frame = allocate_user_frame();
     if (!frame)
         return fail(Errno::NoSpc);
     return frame;
