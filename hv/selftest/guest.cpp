@@ -8,6 +8,11 @@
 #include <array>
 #include <cstring>
 
+extern "C" {
+extern const skep::hv::u8 payload_end[];
+extern const skep::hv::u8 function_end[];
+}
+
 namespace skep::hv::selftest {
 
 using abi::ExitReason;
@@ -131,6 +136,25 @@ void Guest::start_long(unsigned vcpu) {
                   {Field::Rsp, 0, kStack - vcpu * 0x1000},
                   {Field::Rflags, 0, 2},
                   {Field::ActivityState, 0, 0}},
+                 vcpu),
+             0);
+}
+
+void Guest::start_function(void (*function)(u64), u64 argument, unsigned vcpu) {
+    constexpr u64 kImage = 16 << 20;
+    if (!image_mapped_)
+        CHECK_EQ(call(Hypercall::VmMap, id_, kImage, kImage,
+                      (address_of(payload_end) + 4095 - kImage) & ~u64{4095},
+                      abi::kRead | abi::kWrite | abi::kExecute),
+                 0);
+    image_mapped_ = true;
+    start_long(vcpu);
+    const u64 stack = kStack - vcpu * 0x1000 - 8;
+    const u64 back = address_of(function_end);
+    std::memcpy(ram_ + stack, &back, sizeof back);
+    CHECK_EQ(set({{Field::Rip, 0, reinterpret_cast<u64>(function)},
+                  {Field::Rdi, 0, argument},
+                  {Field::Rsp, 0, stack}},
                  vcpu),
              0);
 }

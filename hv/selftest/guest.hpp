@@ -44,6 +44,9 @@ class Guest {
     void start_real(unsigned vcpu = 0);
     void start_long(unsigned vcpu = 0);
     void set_vector(u8 vector, u64 handler);
+    // Long mode, in a function of the payload, whose image the guest then sees at its own addresses;
+    // its return halts with interrupts off.
+    void start_function(void (*function)(u64), u64 argument = 0, unsigned vcpu = 0);
 
     abi::ExitReason run(unsigned vcpu = 0);
     // Runs on through Interrupted, TimerArmed and a Hlt that has a deadline.
@@ -58,6 +61,7 @@ class Guest {
     u64 id_ = 0;
     u8* ram_;
     unsigned slot_, vcpus_;
+    bool image_mapped_ = false;
 };
 
 const char* name_of(abi::ExitReason reason);

@@ -38,6 +38,8 @@ GUEST_CODE(long_state)
 GUEST_CODE(long_forbidden)
 GUEST_CODE(long_xsetbv)
 GUEST_CODE(long_cr)
+GUEST_CODE(mode_walk)
+GUEST_CODE(task_walk)
 
 namespace skep::hv::selftest {
 inline constexpr u64 kHandler = 0x18000;

@@ -1,9 +1,10 @@
-// Runs every self-test and ends the machine: exit status 33 of QEMU (isa-debug-exit) if all passed.
+// Runs the self-tests (options.hpp: which) and ends the machine: exit status 33 of QEMU (isa-debug-exit) if all passed.
 #include "hv/arch/instructions.hpp"
 #include "hv/selftest/check.hpp"
 #include "hv/selftest/cpus.hpp"
 #include "hv/selftest/hypercalls.hpp"
 #include "hv/selftest/machine.hpp"
+#include "hv/selftest/options.hpp"
 
 extern "C" {
 extern void (*init_array_start[])();
@@ -49,10 +50,13 @@ extern "C" void selftest_exception(Frame& frame) {
 
 extern "C" void selftest_main() {
     set_up_machine();
+    read_options();
     for (auto* constructor = init_array_start; constructor != init_array_end; ++constructor)
         (*constructor)();
     unsigned passed = 0, failed = 0;
     for (Test* test = first; test != nullptr; test = test->next) {
+        if (!is_wanted(test->name))
+            continue;
         failed_checks = 0;
         const u64 start = read_tsc();
         test->run();

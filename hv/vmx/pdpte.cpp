@@ -1,5 +1,6 @@
 // The four page-directory-pointer-table entries of PAE paging, which an entry takes from the VMCS,
 // where a change of state (not of CR3 by the guest itself, which the CPU follows) has to put them.
+#include "hv/memory/frame_pool.hpp"
 #include "hv/memory/layout.hpp"
 #include "hv/vmx/ept.hpp"
 #include "hv/vmx/vcpu.hpp"
@@ -10,12 +11,12 @@ namespace skep::hv::vmx {
 
 namespace {
 
-// Reads what the CPU itself would read: the guest's own EPT.
+// Reads what the CPU itself would read: the guest's own EPT, which is on frames of the pool.
 std::optional<Hpa> translate(Hpa tables, Gpa address) {
     constexpr u64 kLarge = 1 << 7, kFrame = 0x000f'ffff'ffff'f000;
     Hpa table = tables;
     for (unsigned shift = 39;; shift -= 9) {
-        const u64 entry = direct<u64>(table)[address.value >> shift & 511];
+        const u64 entry = static_cast<const u64*>(pool().at(table))[address.value >> shift & 511];
         if ((entry & ept::kRead) == 0)
             return std::nullopt;
         if (shift == 12 || (entry & kLarge) != 0) {

@@ -1,0 +1,59 @@
+#include "hv/selftest/options.hpp"
+
+#include "hv/boot/multiboot.hpp"
+
+extern "C" skep::hv::u32 boot_information;
+
+namespace skep::hv::selftest {
+
+namespace {
+
+std::string_view line;
+
+// The value of `key` (with its '='), or nothing.
+std::string_view value_of(std::string_view key) {
+    for (std::string_view rest = line; !rest.empty();) {
+        const auto space = rest.find(' ');
+        const std::string_view word = rest.substr(0, space);
+        if (word.starts_with(key))
+            return word.substr(key.size());
+        rest = space == std::string_view::npos ? std::string_view{} : rest.substr(space + 1);
+    }
+    return {};
+}
+
+}  // namespace
+
+void read_options() {
+    constexpr std::size_t kMost = 1 << 20;
+    const auto* bytes = reinterpret_cast<const u8*>(u64{boot_information});
+    multiboot::BootInformation({bytes, kMost}).for_each_tag([](const multiboot::Tag& tag) {
+        if (tag.type == multiboot::TagType::CommandLine)
+            line = tag.text(0);
+    });
+}
+
+bool is_wanted(std::string_view test) {
+    std::string_view names = value_of("only=");
+    if (names.empty())
+        return true;
+    while (!names.empty()) {
+        const auto comma = names.find(',');
+        if (test.find(names.substr(0, comma)) != std::string_view::npos)
+            return true;
+        names = comma == std::string_view::npos ? std::string_view{} : names.substr(comma + 1);
+    }
+    return false;
+}
+
+u64 option_calls(u64 otherwise) {
+    u64 number = 0;
+    for (const char c : value_of("calls=")) {
+        if (c < '0' || c > '9')
+            return otherwise;
+        number = number * 10 + static_cast<u64>(c - '0');
+    }
+    return number != 0 ? number : otherwise;
+}
+
+}  // namespace skep::hv::selftest
