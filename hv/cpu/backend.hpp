@@ -15,6 +15,17 @@
 
 namespace skep::hv {
 
+// Finishes a CPUID exit without leaving `enter`, as the most frequent of those that need nothing
+// else.
+class CpuidHandler {
+  public:
+    // The result is in `registers` and the instruction done; or false: an exit like the others.
+    virtual bool finish_cpuid(abi::GeneralRegisters& registers) = 0;
+
+  protected:
+    ~CpuidHandler() = default;
+};
+
 // One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It
 // belongs to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other
 // functions are for its holder. There is one per CPU for the root domain, held forever, and one per
@@ -24,6 +35,7 @@ class HardwareVcpu {
     // The guest's registers between exit and entry. RSP is not here but in Field::Rsp, which is
     // the one that counts: `general.rsp` is never read.
     abi::GeneralRegisters general{};
+    CpuidHandler* cpuid_handler = nullptr;  // a guest's
 
     // Makes it usable on the calling CPU (VMX: VMPTRLD; SVM: flushes the TLB after a migration). Of
     // the root domain: from here on, hv runs with interrupts and NMIs held back.

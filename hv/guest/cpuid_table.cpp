@@ -10,7 +10,6 @@ namespace skep::hv {
 namespace {
 
 constexpr u8 kNone = 0xff;
-constexpr u32 kSubleafMatters = 1;
 constexpr unsigned kEax = 0, kEbx = 1, kEcx = 2, kEdx = 3;
 
 constexpr u32 bits(auto... positions) {
@@ -64,18 +63,6 @@ u32 output_of(const CpuidResult& result, unsigned output) {
 u32 output_of(const abi::CpuidEntry& entry, unsigned output) {
     const std::array values = {entry.eax, entry.ebx, entry.ecx, entry.edx};
     return values[output];
-}
-
-// Which index of `first_` a leaf has, if any.
-struct Slot {
-    unsigned range, index;
-};
-constexpr Slot slot_of(u32 leaf) {
-    const unsigned range = leaf < 0x20                 ? 0
-                           : leaf - 0x4000'0000 < 0x20 ? 1
-                           : leaf - 0x8000'0000 < 0x20 ? 2
-                                                       : 3;
-    return {range, leaf & 0x1f};
 }
 
 const FeatureWord* feature_word(u32 leaf, u32 subleaf, unsigned output) {
@@ -158,17 +145,6 @@ Status CpuidTable::set(std::span<const abi::CpuidEntry> entries, HostCpuid host)
     }
     *this = table;
     return {};
-}
-
-const abi::CpuidEntry* CpuidTable::find(u32 leaf, u32 subleaf) const {
-    const Slot slot = slot_of(leaf);
-    if (slot.range >= 3)
-        return nullptr;
-    for (unsigned i = first_[slot.range][slot.index]; i < count_ && entries_[i].leaf == leaf; ++i) {
-        if ((entries_[i].flags & kSubleafMatters) == 0 || entries_[i].subleaf == subleaf)
-            return &entries_[i];
-    }
-    return nullptr;
 }
 
 bool CpuidTable::has(u32 leaf, unsigned output, unsigned bit) const {

@@ -65,7 +65,7 @@ Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
     abi::GeneralRegisters& r = hardware_->general;
     const u32 leaf = static_cast<u32>(r.rax);
     CpuidState state{index_, 0, xcr0_};
-    if (cpuid_needs_state(leaf)) {
+    if (cpuid_depends_on_state(leaf)) {
         state.cr4 = hardware_->read(Field::Cr4);
         // As it is loaded: QEMU's SVM lets XSETBV through although it is intercepted.
         state.xcr0 = read_xcr0();
@@ -77,6 +77,23 @@ Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
     r.rdx = result.edx;
     hardware_->advance(length_of(exit, kCpuidOpcode));
     return {};
+}
+
+bool Vcpu::finish_cpuid(abi::GeneralRegisters& r) {
+    const u32 leaf = static_cast<u32>(r.rax);
+    if (cpuid_depends_on_state(leaf) || requests_.load(std::memory_order_relaxed) != 0 ||
+        nmi_pending_)
+        return false;
+    static constexpr abi::CpuidEntry kAbsent{};
+    const abi::CpuidEntry* entry = vm_.cpuid.find(leaf, static_cast<u32>(r.rcx));
+    if (entry == nullptr)
+        entry = &kAbsent;
+    r.rax = entry->eax;
+    r.rbx = entry->ebx;
+    r.rcx = entry->ecx;
+    r.rdx = entry->edx;
+    ++finished_cpuids_;
+    return true;
 }
 
 Vcpu::Leave Vcpu::handle_rdmsr(const Exit& exit) {

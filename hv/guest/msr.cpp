@@ -53,6 +53,11 @@ Vcpu::MsrRead Vcpu::read_msr(u32 index) const {
             return {MsrOutcome::Done, apic_.tsc_deadline()};
         case msr::kApicBase:
             return {MsrOutcome::Done, apic_.base()};
+        case msr::kTscAux:
+            // The guest's is in the CPU as long as it runs.
+            if (!has_tsc_aux())
+                break;
+            return {MsrOutcome::Done, hv::read_msr(index)};
         case msr::kEfer:
             return {MsrOutcome::Done, hardware_->read(abi::Field::Efer)};
         case msr::kPat:
@@ -110,6 +115,13 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
             if (!apic_.set_base(value, address_mask() & apic::kBaseAddress))
                 return {MsrOutcome::Fault};
             check_events_ = true;
+            return {MsrOutcome::Done};
+        case msr::kTscAux:
+            if (!has_tsc_aux())
+                break;
+            if (value >> 32 != 0)
+                return {MsrOutcome::Fault};
+            hv::write_msr(index, value);
             return {MsrOutcome::Done};
         case msr::kEfer:
             return {write_efer(value) ? MsrOutcome::Done : MsrOutcome::Fault};

@@ -215,6 +215,8 @@ void Vcpu::run(Cpu& cpu) {
         }
     }
     report(reason);
+    cpu.counters.guest_exits_handled += finished_cpuids_;
+    finished_cpuids_ = 0;
     ++cpu.counters.guest_exits[static_cast<u32>(reason) % abi::kExitReasons];
 }
 

@@ -39,6 +39,7 @@ Result<Vcpu*> Vcpu::create(Vm& vm, u32 index) {
         return fail(hardware.error());
     }
     vcpu->hardware_ = *hardware;
+    vcpu->hardware_->cpuid_handler = vcpu;
     return vcpu;
 }
 

@@ -23,7 +23,7 @@ enum class Activity : u32 {
     WaitForSipi = 3
 };
 
-class Vcpu {
+class Vcpu final : private CpuidHandler {
   public:
     static Result<Vcpu*> create(Vm& vm, u32 index);
     static void destroy(Vcpu* vcpu);
@@ -81,6 +81,7 @@ class Vcpu {
     // exits.cpp
     Leave handle(const Exit& exit);
     Leave handle_cpuid(const Exit& exit);
+    bool finish_cpuid(abi::GeneralRegisters& registers) override;
     Leave handle_fault(const SecondLevelFault& fault);
     Leave handle_task_priority(const Exit& exit);
     Leave handle_xsetbv(const Exit& exit);
@@ -141,6 +142,7 @@ class Vcpu {
     bool owner_window_ = false;                           // the owner waits for an interrupt window
     bool nmi_pending_ = false;
     Event pending_event_;
+    u64 finished_cpuids_ = 0;
     u64 deadline_ = abi::kNoDeadline;           // of the APIC timer, host TSC
     u64 armed_deadline_ = abi::kNoDeadline;     // in hardware
     u64 reported_deadline_ = abi::kNoDeadline;  // the owner's timer

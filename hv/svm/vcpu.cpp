@@ -93,6 +93,13 @@ Exit SvmVcpu::enter() {
             // Taken by hv's own handler, in a moment in which NMIs are open and interrupts are not.
             asm volatile("cli; stgi; nop; clgi; sti" : : : "memory");
         }
+        if (v.exit_code == ExitCode::Cpuid && cpuid_handler != nullptr) {
+            const u8 length = length_by_next_rip();
+            if (length != 0 && cpuid_handler->finish_cpuid(general)) {
+                advance(length);
+                continue;
+            }
+        }
         if (v.exit_code != ExitCode::Iret)
             return decode();
         v.intercept1 &= ~intercept1::kIret;

@@ -84,6 +84,10 @@ Exit event(ExitKind kind, u64 raw = 0) {
 
 }  // namespace
 
+bool left_by_cpuid() {
+    return vmread(Field32::ExitReason) == static_cast<u32>(BasicReason::Cpuid);
+}
+
 bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
     const u32 reason = vmread(Field32::ExitReason);
     if ((reason & 1u << 31) != 0) {  // the entry failed
@@ -115,8 +119,8 @@ bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
             exit = instruction(ExitKind::Cpuid);
             return true;
         case BasicReason::Hlt:
-            // The instruction has not executed: active (SDM vol. 3, 28.3.4). Bochs 3.0 saves HLT all
-            // the same, and its next entry would sleep, whatever is injected.
+            // The instruction has not executed: active (SDM vol. 3, 28.3.4). Bochs 3.0 saves HLT
+            // all the same, and its next entry would sleep, whatever is injected.
             vmwrite(Field32::GuestActivityState, 0);
             exit = instruction(ExitKind::Hlt);
             return true;

@@ -240,14 +240,15 @@ Exit VmxVcpu::enter() {
         if (load_pdptes_)
             load_pdptes();
         arm_preemption_timer();
-        Exit exit{};
-        if (!vmx_enter(&general, launched_)) {
-            exit.kind = ExitKind::EntryFailed;
-            exit.raw = vmread(Field32::VmInstructionError);
-            return exit;
-        }
+        if (!vmx_enter(&general, launched_))
+            return Exit::of(ExitKind::EntryFailed, 0, vmread(Field32::VmInstructionError));
         launched_ = true;
         injected_ = false;  // the exit has cleared it (SDM vol. 3, 28.2)
+        if (cpuid_handler != nullptr && left_by_cpuid() && cpuid_handler->finish_cpuid(general)) {
+            advance(vmread(Field32::ExitInstructionLength));
+            continue;
+        }
+        Exit exit{};
         if (decode_exit(*this, exit))
             return exit;
     }

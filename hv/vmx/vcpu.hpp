@@ -107,6 +107,8 @@ class VmxVcpu final : public HardwareVcpu {
     Unswitched mine_, host_;
 };
 
+bool left_by_cpuid();
+
 // Fills in why `vcpu` left. False: it is finished here, enter again.
 bool decode_exit(VmxVcpu& vcpu, Exit& exit);
 
