@@ -25,18 +25,6 @@ Result<Nanoseconds> copy_in_timeval(UserAddr at) {
     return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kNanosecondsPerSecond + t.microseconds * 1000);
 }
 
-Timespec to_timespec(std::int64_t time) {
-    std::int64_t seconds = time / kNanosecondsPerSecond, rest = time % kNanosecondsPerSecond;
-    if (rest < 0)
-        seconds--, rest += kNanosecondsPerSecond;
-    return {seconds, rest};
-}
-
-Timeval to_timeval(std::int64_t time) {
-    const Timespec t = to_timespec(time);
-    return {t.seconds, t.nanoseconds / 1000};
-}
-
 Result<std::int64_t> from_timespec(const Timespec& time) {
     if (time.nanoseconds < 0 || time.nanoseconds >= kNanosecondsPerSecond)
         return fail(Errno::Inval);

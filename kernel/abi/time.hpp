@@ -24,11 +24,20 @@ struct IntervalTimer {
 
 inline constexpr std::int64_t kNanosecondsPerSecond = 1'000'000'000;
 
+constexpr Timespec to_timespec(std::int64_t time) {
+    std::int64_t seconds = time / kNanosecondsPerSecond, rest = time % kNanosecondsPerSecond;
+    if (rest < 0)
+        seconds--, rest += kNanosecondsPerSecond;
+    return {seconds, rest};
+}
+constexpr Timeval to_timeval(std::int64_t time) {
+    const Timespec t = to_timespec(time);
+    return {t.seconds, t.nanoseconds / 1000};
+}
+
 // Nanoseconds; Inval if negative or malformed. What does not fit is a very long time.
 Result<Nanoseconds> copy_in_timespec(UserAddr at);
 Result<Nanoseconds> copy_in_timeval(UserAddr at);
-Timespec to_timespec(std::int64_t nanoseconds);
-Timeval to_timeval(std::int64_t nanoseconds);
 // Of a file's time, which may lie before 1970; Inval unless 0 <= nanoseconds < 10^9.
 Result<std::int64_t> from_timespec(const Timespec&);
 

@@ -1,6 +1,8 @@
 // kern.proc.*: sys/sysctl.h, KERN_PROC_*; sys/user.h.
 #include <kernel/proc/process.hpp>
 #include <kernel/sysctl/values.hpp>
+#include <kernel/vfs/current.hpp>
+#include <kernel/vfs/path.hpp>
 
 #include <algorithm>
 
@@ -21,6 +23,15 @@ Result<Ref<Process>> named(Numbers rest) {
     return Ref<Process>(p);
 }
 
+Result<> read_path_name(Numbers rest, Value& out) {
+    const Ref<Process> p = SKEP_TRY(named(rest));
+    if (!p->executable)
+        return fail(Errno::NoEnt);
+    const Vnode::Name name = SKEP_TRY(p->executable->any_name());
+    const Text path = SKEP_TRY(path_of(current_fs(), name.directory, name.name.view()));
+    return out.put_text(path.view());
+}
+
 Result<> read_arguments(Numbers rest, Value& out) {
     const Ref<Process> p = SKEP_TRY(named(rest));
     Vector<std::byte>& bytes = out.storage();
@@ -37,6 +48,7 @@ constexpr Node leaf(std::int32_t number, std::string_view name, Type type, std::
 
 constexpr Node kProc[] = {
     leaf(7, "args", Type::Opaque, "", read_arguments),
+    leaf(12, "pathname", Type::String, "A", read_path_name),
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from devtool import builder, packages, sources
+from devtool import builder, compat, packages, sources
 from devtool.paths import BUILD, ROOT
 from devtool.ui import say
 
@@ -82,4 +82,4 @@ def python() -> list[str]:
     return findings
 
 
-CHECKS = {"format": format_, "lines": lines, "names": names, "proto": proto, "python": python}
+CHECKS = {"compat": compat.stale, "format": format_, "lines": lines, "names": names, "proto": proto, "python": python}

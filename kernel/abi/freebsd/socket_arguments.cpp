@@ -115,7 +115,7 @@ Result<SocketType> type_argument(std::uint64_t type) {
     }
 }
 
-Result<SocketAddress> to_address(std::span<const std::uint8_t> from) {
+Result<SocketAddress> from_sockaddr(std::span<const std::uint8_t> from) {
     if (from.size() < kHeader)
         return fail(Errno::Inval);
     const FamilyRow* row = find_family(from[1]);
@@ -134,7 +134,7 @@ Result<SocketAddress> to_address(std::span<const std::uint8_t> from) {
     return address;
 }
 
-std::uint32_t from_address(const SocketAddress& address, std::span<std::uint8_t, kAddressMax> to) {
+std::uint32_t to_sockaddr(const SocketAddress& address, std::span<std::uint8_t, kAddressMax> to) {
     std::ranges::fill(to, std::uint8_t{0});
     std::size_t size = std::min<std::size_t>(kHeader + address.size, kAddressMax);
     std::copy_n(address.data.begin(), size - kHeader, to.begin() + kHeader);
@@ -152,12 +152,12 @@ Result<SocketAddress> address_argument(UserAddr from, std::uint64_t size) {
     if (size > sizeof bytes)
         return fail(Errno::NameTooLong);
     SKEP_TRY(copy_in(bytes, from, size));
-    return to_address({bytes, size});
+    return from_sockaddr({bytes, size});
 }
 
 Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity, const SocketAddress& address) {
     std::uint8_t bytes[kAddressMax];
-    const std::uint32_t size = from_address(address, bytes);
+    const std::uint32_t size = to_sockaddr(address, bytes);
     SKEP_TRY(copy_out(to, bytes, std::min(size, capacity)));
     return std::min(size, capacity);
 }

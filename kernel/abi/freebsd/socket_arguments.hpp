@@ -14,9 +14,9 @@ Result<SocketType> type_argument(std::uint64_t type);  // without SOCK_NONBLOCK 
 inline constexpr std::uint32_t kAddressMax = 128;  // sockaddr_storage
 // A sockaddr: its length (which may be 0: then the span's), its family, then the family's own. Inval, AfNoSupport,
 // NameTooLong.
-Result<SocketAddress> to_address(std::span<const std::uint8_t> sockaddr);
+Result<SocketAddress> from_sockaddr(std::span<const std::uint8_t> sockaddr);
 // -> its size.
-std::uint32_t from_address(const SocketAddress&, std::span<std::uint8_t, kAddressMax> sockaddr);
+std::uint32_t to_sockaddr(const SocketAddress&, std::span<std::uint8_t, kAddressMax> sockaddr);
 
 Result<SocketAddress> address_argument(UserAddr from, std::uint64_t size);
 // Writes at most *size_address bytes of it, and its real size to size_address; nothing if `to` is null.

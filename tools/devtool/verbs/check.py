@@ -1,7 +1,7 @@
 """Checks what a machine can check of the house's rules: format, names, sizes, protobuf.
 
   tools/dev check            all
-  tools/dev check format lines names proto python
+  tools/dev check compat format lines names proto python
 """
 
 from devtool import checks

@@ -1,9 +1,9 @@
-"""Formats the C++ sources (all, or the given paths) with clang-format."""
+"""Formats the C++ sources (all, or the given paths) with clang-format; writes docs/compat from the tables."""
 
 import subprocess
 from pathlib import Path
 
-from devtool import packages, sources
+from devtool import compat, packages, sources
 
 
 def arguments(parser) -> None:
@@ -12,6 +12,7 @@ def arguments(parser) -> None:
 
 def run(options) -> int:
     packages.need("check")
+    compat.write()
     paths = sources.files(sources.CPP)
     if options.paths:
         chosen = [path.resolve() for path in options.paths]
