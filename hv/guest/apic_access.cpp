@@ -95,6 +95,12 @@ Vcpu::Leave Vcpu::apply(const ApicEffect& effect) {
     }
 }
 
+// What has expired counts as the registers are before a write changes them.
+void Vcpu::settle_timer(u32 offset, u64 now) {
+    if (offset == apic::kLvtTimer || offset == apic::kInitialCount || offset == apic::kDivide)
+        apic_.poll_timer(now, tsc_offset_);
+}
+
 Vcpu::Leave Vcpu::access_apic(u32 offset) {
     using Kind = MemoryOperation::Kind;
     std::array<u8, 15> code;
@@ -113,6 +119,7 @@ Vcpu::Leave Vcpu::access_apic(u32 offset) {
         return shift < 32 ? static_cast<u64>(apic_.read(offset, now)) >> shift : 0;
     };
     const auto store = [&](u64 value) {
+        settle_timer(offset, now);
         return shift == 0 ? apic_.write(offset, static_cast<u32>(value), now) : ApicEffect{};
     };
     sync_task_priority();

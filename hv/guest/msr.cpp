@@ -107,6 +107,7 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
             check_events_ = true;
             return {MsrOutcome::Done};
         case msr::kTscDeadline:
+            apic_.poll_timer(read_tsc(), tsc_offset_);
             apic_.set_tsc_deadline(value);
             check_events_ = timer_changed_ = true;
             return {MsrOutcome::Done};
@@ -141,8 +142,10 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
         if (!apic_.x2apic())
             return {MsrOutcome::Fault};
         sync_task_priority();
-        const ApicEffect effect =
-            apic_.write_x2((index - msr::kX2ApicFirst) * 16, value, read_tsc());
+        const u32 offset = (index - msr::kX2ApicFirst) * 16;
+        const u64 now = read_tsc();
+        settle_timer(offset, now);
+        const ApicEffect effect = apic_.write_x2(offset, value, now);
         if (effect.kind == ApicEffect::Kind::Fault)
             return {MsrOutcome::Fault};
         hardware_->set_task_priority(apic_.tpr() >> 4);

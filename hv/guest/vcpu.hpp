@@ -94,6 +94,7 @@ class Vcpu final : private CpuidHandler {
 
     // apic_access.cpp
     Leave access_apic(u32 offset);
+    void settle_timer(u32 offset, u64 now);
     Leave apply(const ApicEffect& effect);
     u64 operand_register(const MemoryOperation& operation) const;
     void load_register(const MemoryOperation& operation, u64 value);

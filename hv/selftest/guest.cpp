@@ -3,6 +3,7 @@
 #include "hv/arch/instructions.hpp"
 #include "hv/arch/registers.hpp"
 #include "hv/selftest/check.hpp"
+#include "hv/selftest/inside.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,9 +37,7 @@ Guest::Guest(unsigned slot, unsigned vcpus) : ram_(rams[slot]), slot_(slot), vcp
     const i64 id = call(Hypercall::VmCreate);
     CHECK(id > 0);
     id_ = static_cast<u64>(id);
-    CHECK_EQ(call(Hypercall::VmMap, id_, 0, address_of(ram_), kRam,
-                  abi::kRead | abi::kWrite | abi::kExecute),
-             0);
+    CHECK_EQ(call(Hypercall::VmMap, id_, 0, address_of(ram_), kRam, kAllAccess), 0);
     set_cpuid();
     for (unsigned i = 0; i < vcpus; ++i) {
         std::memset(pages[slot][i], 0, 4096);
@@ -144,8 +143,7 @@ void Guest::start_function(void (*function)(u64), u64 argument, unsigned vcpu) {
     constexpr u64 kImage = 16 << 20;
     if (!image_mapped_)
         CHECK_EQ(call(Hypercall::VmMap, id_, kImage, kImage,
-                      (address_of(payload_end) + 4095 - kImage) & ~u64{4095},
-                      abi::kRead | abi::kWrite | abi::kExecute),
+                      (address_of(payload_end) + 4095 - kImage) & ~u64{4095}, kAllAccess),
                  0);
     image_mapped_ = true;
     start_long(vcpu);
@@ -191,6 +189,18 @@ ExitReason Guest::run_timed(unsigned vcpu) {
             default:
                 return reason;
         }
+    }
+}
+
+ExitReason Guest::run_checked(unsigned vcpu) {
+    for (;;) {
+        const ExitReason reason = run_timed(vcpu);
+        const abi::VcpuPage& p = page(vcpu);
+        if (reason != ExitReason::Io || p.io.port != inside::kCheckPort)
+            return reason;
+        fail_check(reinterpret_cast<const char*>(p.general.rdi), static_cast<int>(p.general.rsi),
+                   reinterpret_cast<const char*>(p.general.rdx), vcpu, 0);
+        complete(vcpu);
     }
 }
 

@@ -13,6 +13,11 @@ struct Code {
     const u8 *begin, *end;
 };
 
+// Memory for more than a guest's RAM: 64 MiB of the root domain's, which nobody else uses.
+inline constexpr u64 kArena = 128 << 20, kArenaSize = 64 << 20;
+
+inline constexpr u64 kAllAccess = abi::kRead | abi::kWrite | abi::kExecute;
+
 class Guest {
   public:
     static constexpr u64 kRam = 2 << 20;   // at 0
@@ -44,13 +49,15 @@ class Guest {
     void start_real(unsigned vcpu = 0);
     void start_long(unsigned vcpu = 0);
     void set_vector(u8 vector, u64 handler);
-    // Long mode, in a function of the payload, whose image the guest then sees at its own addresses;
-    // its return halts with interrupts off.
+    // Long mode, in a function of the payload, whose image the guest then sees at its own
+    // addresses; its return halts with interrupts off.
     void start_function(void (*function)(u64), u64 argument = 0, unsigned vcpu = 0);
 
     abi::ExitReason run(unsigned vcpu = 0);
     // Runs on through Interrupted, TimerArmed and a Hlt that has a deadline.
     abi::ExitReason run_timed(unsigned vcpu = 0);
+    // As run_timed, and prints the checks of code that uses inside.hpp.
+    abi::ExitReason run_checked(unsigned vcpu = 0);
     // Marks the instruction of an Io or Msr exit as done, with `rax` (and `rdx`) as the result.
     void complete(unsigned vcpu = 0);
 

@@ -356,6 +356,22 @@ begin long_state                        // counts in every register and YMM0, wi
     jmp 1b
 finish long_state
 
+begin long_sled                         // one instruction per line: test_injection.cpp names the offsets
+    nop
+    nop
+    sti
+    nop                                 // in the shadow
+    nop
+    nop
+    xor %eax, %eax
+    mov %rax, %cr8
+    nop
+    nop
+    cli
+1:  hlt
+    jmp 1b
+finish long_sled
+
 begin long_forbidden                    // each takes #UD, and the handler steps over three bytes
     .byte 0x0f, 0x01, 0xd9              // VMMCALL
     .byte 0x0f, 0x01, 0xc1              // VMCALL

@@ -38,6 +38,7 @@ GUEST_CODE(long_state)
 GUEST_CODE(long_forbidden)
 GUEST_CODE(long_xsetbv)
 GUEST_CODE(long_cr)
+GUEST_CODE(long_sled)
 GUEST_CODE(mode_walk)
 GUEST_CODE(task_walk)
 

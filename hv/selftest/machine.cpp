@@ -53,11 +53,22 @@ void set_up_machine() {
     }
 }
 
-void start_ticks() {
+void start_ticks(u32 count) {
     local_apic(0xf0) = 0x1ff;
     local_apic(0x3e0) = 0xb;       // divide by 1
     local_apic(0x320) = 0x2'0020;  // periodic, vector 32
-    local_apic(0x380) = 1'000'000;
+    local_apic(0x380) = count;
+}
+
+void stop_ticks() {
+    local_apic(0x380) = 0;
+    asm volatile("sti; nop; cli");
+}
+
+void interrupt_cpu(u32 apic_id) {
+    local_apic(0xf0) = 0x1ff;
+    local_apic(0x310) = apic_id << 24;
+    local_apic(0x300) = 0x4020;
 }
 
 void end_tick() {
@@ -70,6 +81,18 @@ abi::HostStats host_stats() {
     if (call(abi::Hypercall::Stats, address_of(frame)) == 0)
         std::memcpy(&stats, frame, sizeof stats);
     return stats;
+}
+
+bool on_qemu() {
+    // fw_cfg's signature (QEMU's docs/specs/fw_cfg.txt); KVM has the same board and Intel's or
+    // AMD's own processor.
+    constexpr u16 kSelector = 0x510, kData = 0x511;
+    asm volatile("outw %0, %1" : : "a"(static_cast<u16>(0)), "Nd"(kSelector));
+    for (const char c : {'Q', 'E', 'M', 'U'}) {
+        if (in8(kData) != static_cast<u8>(c))
+            return false;
+    }
+    return on_amd;
 }
 
 void end(unsigned failed) {

@@ -1,14 +1,23 @@
 // The machine as a payload finds it: serial port, exception vectors, hv, a periodic tick, the end.
 #pragma once
 
+#include "hv/lib/types.hpp"
+
 namespace skep::hv::selftest {
 
 // Serial port, vectors, firmware's interrupts off; ends the machine if hv is not there.
 void set_up_machine();
 
-// A periodic local APIC interrupt on vector 32, about 1 ms in an emulator.
-void start_ticks();
+// A periodic local APIC interrupt on vector 32 of the calling CPU, every `count` of its timer
+// (1,000,000 is about 1 ms in an emulator).
+void start_ticks(u32 count = 1'000'000);
+void stop_ticks();
 void end_tick();
+// Sends vector 32 to another CPU.
+void interrupt_cpu(u32 apic_id);
+
+// QEMU's own processor (TCG): it does not load a VMCB's interrupt shadow and lets XSETBV through.
+bool on_qemu();
 
 // Turns the machine off; 0 failed: exit status 33 of QEMU with isa-debug-exit at 0xf4.
 [[noreturn]] void end(unsigned failed);

@@ -1,4 +1,5 @@
-// Runs the self-tests (options.hpp: which) and ends the machine: exit status 33 of QEMU (isa-debug-exit) if all passed.
+// Runs the self-tests (options.hpp: which) and ends the machine: exit status 33 of QEMU
+// (isa-debug-exit) if all passed.
 #include "hv/arch/instructions.hpp"
 #include "hv/selftest/check.hpp"
 #include "hv/selftest/cpus.hpp"
@@ -41,6 +42,8 @@ extern "C" void selftest_exception(Frame& frame) {
         frame.rip = reinterpret_cast<u64>(read_guarded_fault);
         return;
     }
+    if (frame.vector == 32)
+        end_tick();
     if (frame.vector == 32 || frame.vector == 2)
         return;
     print("hv-selftest: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},

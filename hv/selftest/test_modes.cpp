@@ -49,12 +49,12 @@ struct Mode {
     u64 code;  // L and D of CS
 };
 constexpr Mode kWalk[] = {
-    {false, false, false, false, 0},          {true, false, false, false, kDefault32},
-    {true, true, false, false, kDefault32},   {true, true, true, false, kDefault32},
-    {true, true, true, false, kDefault32},    {true, true, true, false, kDefault32},
-    {true, true, true, true, kDefault32},     {true, true, true, true, kLongCode},
-    {true, true, true, true, kDefault32},     {true, false, true, false, kDefault32},
-    {true, false, true, false, 0},            {false, false, true, false, 0},
+    {false, false, false, false, 0},        {true, false, false, false, kDefault32},
+    {true, true, false, false, kDefault32}, {true, true, true, false, kDefault32},
+    {true, true, true, false, kDefault32},  {true, true, true, false, kDefault32},
+    {true, true, true, true, kDefault32},   {true, true, true, true, kLongCode},
+    {true, true, true, true, kDefault32},   {true, false, true, false, kDefault32},
+    {true, false, true, false, 0},          {false, false, true, false, 0},
 };
 
 void check_mode(const abi::VcpuPage& page, const Mode& mode) {

@@ -87,7 +87,8 @@ Exit SvmVcpu::enter() {
         svm_enter(&general, vmcb_, physical(vmcb_).value);
         v.tlb_control = TlbControl::None;
         v.event_injection = 0;
-        if (returning)
+        // An exit may come before the IRET has run.
+        if (returning && v.rip != iret_rip_)
             nmi_ = NmiMask::Open;
         if (v.exit_code == ExitCode::Nmi) {
             // Taken by hv's own handler, in a moment in which NMIs are open and interrupts are not.
@@ -104,6 +105,8 @@ Exit SvmVcpu::enter() {
             return decode();
         v.intercept1 &= ~intercept1::kIret;
         nmi_ = role_ == Role::Guest ? NmiMask::Returning : NmiMask::Open;
+        iret_rip_ = v.rip;
+        open_window();
         if (const Event event = interrupted_event(); event.valid())
             inject(event);
         if (role_ == Role::Root)
@@ -151,10 +154,22 @@ void SvmVcpu::inject(Event event) {
 }
 
 void SvmVcpu::request_interrupt_window(bool wanted) {
-    // A virtual interrupt that is intercepted before it is taken.
+    interrupt_wanted_ = wanted;
+    open_window();
+}
+
+void SvmVcpu::request_nmi_window(bool wanted) {
+    nmi_wanted_ = wanted;
+    open_window();
+}
+
+// A virtual interrupt that is intercepted before it is taken. While NMIs are blocked it is IRET
+// that is intercepted; what then still holds an NMI back (a shadow, the IRET itself) mostly ends
+// with interrupts open. Otherwise the NMI waits for the next exit.
+void SvmVcpu::open_window() {
     constexpr u64 kWindow =
         interrupt_control::kIrq | interrupt_control::kPriorityMax | interrupt_control::kIgnoreTpr;
-    if (wanted) {
+    if (interrupt_wanted_ || (nmi_wanted_ && nmi_ != NmiMask::Blocked)) {
         vmcb_->interrupt_control |= kWindow;
         vmcb_->intercept1 |= intercept1::kVintr;
     } else {
@@ -162,9 +177,6 @@ void SvmVcpu::request_interrupt_window(bool wanted) {
         vmcb_->intercept1 &= ~intercept1::kVintr;
     }
 }
-
-// IRET is intercepted whenever NMIs are blocked: nothing more to ask for.
-void SvmVcpu::request_nmi_window(bool) {}
 
 u8 SvmVcpu::task_priority() const {
     return static_cast<u8>(vmcb_->interrupt_control & interrupt_control::kTprMask & 0xf);

@@ -62,6 +62,7 @@ class SvmVcpu final : public HardwareVcpu {
         Returning
     };
 
+    void open_window();
     Exit decode() const;  // exits.cpp
     Exit decode_io() const;
     u8 length_by_next_rip() const;
@@ -71,6 +72,8 @@ class SvmVcpu final : public HardwareVcpu {
     Vmcb* vmcb_;
     Role role_;
     NmiMask nmi_ = NmiMask::Open;
+    u64 iret_rip_ = 0;  // of the IRET in NmiMask::Returning
+    bool interrupt_wanted_ = false, nmi_wanted_ = false;
     bool flush_ = true;
     int last_cpu_ = -1;
 };
