@@ -243,14 +243,19 @@ class EndToEnd(unittest.TestCase):
     def test_a_client_that_goes_away_during_an_export(self):
         self.login()
         self.skep("snapshot", "import", "golden", GOLDEN)
-        # The flow-control window holds it back: what the client does not read is not sent.
-        out = self.folder / "fifo"
-        client = subprocess.Popen([SKEP, "snapshot", "export", "golden", out], env=self.environment,
-                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        client.kill()
-        client.wait()
-        self.assertEqual(len(self.json("snapshot", "list")["snapshots"]), 1)
-        self.skep("snapshot", "export", "golden", self.folder / "again")
+        out = self.folder / "out"
+        out.mkdir()
+        # At random moments: before, during and after the stream.
+        for turn in range(20):
+            client = subprocess.Popen([SKEP, "snapshot", "export", "golden", out / "file", "--overwrite"],
+                                      env=self.environment, stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(0.002 * turn)
+            client.terminate()
+            client.wait(PATIENCE)
+            self.assertIn([path.name for path in out.iterdir()], ([], ["file"]))
+        self.skep("snapshot", "export", "golden", out / "again")
+        self.assertEqual((out / "again").read_bytes(), GOLDEN.read_bytes())
 
     def test_a_killed_skepd_tidies_up(self):
         self.login()
@@ -278,6 +283,7 @@ class EndToEnd(unittest.TestCase):
     def test_usage(self):
         for words in ([], ["vm"], ["vm", "create"], ["vm", "list", "--nonsense"], ["vm", "list", "-o", "xml"]):
             self.assertEqual(self.run_skep(*words).returncode, 2, words)
+        self.assertIn("unknown command or argument: strat", self.run_skep("vm", "strat", "x").stderr)
         self.assertIn("snapshot", self.skep("--help"))
         self.refused(4, "UNAVAILABLE", "127.0.0.1:1", "login", "127.0.0.1:1", "--fingerprint", "00", "--token", "x")
 

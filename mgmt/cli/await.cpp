@@ -12,7 +12,8 @@ namespace skep::mgmt::cli {
 
 using namespace skep::api::v1;
 
-Result<Operation> wait_for_operation(Context& context, Operation operation, const std::string& label) {
+Result<Operation> wait_for_operation(Context& context, Operation operation,
+                                     const std::string& label) {
     Progress progress(label);
     // The bar wants news; otherwise one long call does, which an emulated server thanks for.
     const int seconds = ::isatty(STDERR_FILENO) == 1 ? 1 : 5;

@@ -10,7 +10,8 @@
 namespace skep::mgmt::cli {
 
 // Until it is done; the error is the operation's own.
-Result<skep::api::v1::Operation> wait_for_operation(Context& context, skep::api::v1::Operation operation,
+Result<skep::api::v1::Operation> wait_for_operation(Context& context,
+                                                    skep::api::v1::Operation operation,
                                                     const std::string& label);
 
 // The resource that a done operation made or changed.

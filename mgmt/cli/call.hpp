@@ -1,4 +1,5 @@
-// Unary calls without gRPC's headers: GetVmResponse response; RETURN_IF_ERROR(call(context, request, response));
+// Unary calls without gRPC's headers: GetVmResponse response; RETURN_IF_ERROR(call(context,
+// request, response));
 //
 // The method follows from the request: each method of the API has a request type of its own (buf's
 // RPC_REQUEST_RESPONSE_UNIQUE).
@@ -14,10 +15,12 @@
 namespace skep::mgmt::cli {
 
 // INTERNAL if no method takes that request and gives that response.
-Result<void> call(Context& context, const google::protobuf::Message& request, google::protobuf::Message& response);
+Result<void> call(Context& context, const google::protobuf::Message& request,
+                  google::protobuf::Message& response);
 
 // "/skep.api.v1.VmService/GetVm" for a GetVmRequest; empty if there is none.
-std::string method_path(const google::protobuf::Descriptor& request, const google::protobuf::Descriptor& response);
+std::string method_path(const google::protobuf::Descriptor& request,
+                        const google::protobuf::Descriptor& response);
 
 // All pages of a list method, in one response.
 template <typename Request, typename Response>

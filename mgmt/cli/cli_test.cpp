@@ -43,7 +43,8 @@ TEST(DiskOption, ReadsSizesAndImages) {
     EXPECT_EQ(disk->image(), "debian");
     EXPECT_EQ(disk->size_bytes(), 1u << 30);
     EXPECT_TRUE(disk->read_only());
-    for (const char* wrong : {"", "a", "=1M", "a=", "a=many", "a=image:", "a=1M,", "a=read-only", "a=0"})
+    for (const char* wrong :
+         {"", "a", "=1M", "a=", "a=many", "a=image:", "a=1M,", "a=read-only", "a=0"})
         EXPECT_FALSE(parse_disk(wrong)) << wrong;
 }
 
@@ -61,7 +62,8 @@ TEST(Until, FindsATextAcrossPieces) {
 TEST(Table, AlignsColumns) {
     EXPECT_EQ(table_text({{"NAME", "STATE"}, {"a", "running"}, {"longer", ""}}),
               "NAME    STATE\na       running\nlonger\n");
-    EXPECT_EQ(details_text({{"name", "vms/a"}, {"detail", ""}, {"memory", "1 B"}}), "name:    vms/a\nmemory:  1 B\n");
+    EXPECT_EQ(details_text({{"name", "vms/a"}, {"detail", ""}, {"memory", "1 B"}}),
+              "name:    vms/a\nmemory:  1 B\n");
 }
 
 TEST(Table, KeepsControlCharactersFromTheTerminal) {

@@ -1,5 +1,5 @@
-// One command of the command line: its arguments and its body. A thin face over CLI11, so that a command's file
-// compiles without it.
+// One command of the command line: its arguments and its body. A thin face over CLI11, so that a
+// command's file compiles without it.
 #pragma once
 
 #include "mgmt/cli/context.hpp"
@@ -29,7 +29,8 @@ class Command {
     Command& option(const char* flags, std::string& value, const char* help);
     Command& required_option(const char* flags, std::string& value, const char* help);
     Command& option(const char* flags, std::uint32_t& value, const char* help);
-    Command& options(const char* flags, std::vector<std::string>& values, const char* help);  // may be repeated
+    Command& options(const char* flags, std::vector<std::string>& values,
+                     const char* help);  // may be repeated
     Command& flag(const char* flags, bool& value, const char* help);
 
     // What happens when the command line names this command. `arguments` holds the variables.

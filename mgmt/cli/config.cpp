@@ -26,7 +26,8 @@ Result<Config> load_config(const std::string& path) {
     options.ignore_unknown_fields = true;  // of a newer skep
     auto status = google::protobuf::util::JsonStringToMessage(*content, &config, options);
     if (!status.ok())
-        return fail(Error(Code::DataLoss, "CONFIG_DAMAGED", path + " cannot be understood: " + status.ToString())
+        return fail(Error(Code::DataLoss, "CONFIG_DAMAGED",
+                          path + " cannot be understood: " + status.ToString())
                         .with_hint("repair it, or remove it and log in again"));
     return config;
 }
@@ -48,10 +49,12 @@ Result<Server> find_server(const Config& config, const std::string& address) {
     for (const auto& server : config.servers())
         if (server.address() == wanted)
             return server;
-    return fail(Error(Code::Unauthenticated, "NOT_LOGGED_IN",
-                      wanted.empty() ? "not logged in to any appliance" : "not logged in to " + wanted)
-                    .with_hint("skep login HOST:PORT --fingerprint FINGERPRINT --token TOKEN; both are on the "
-                               "appliance's console"));
+    return fail(
+        Error(Code::Unauthenticated, "NOT_LOGGED_IN",
+              wanted.empty() ? "not logged in to any appliance" : "not logged in to " + wanted)
+            .with_hint(
+                "skep login HOST:PORT --fingerprint FINGERPRINT --token TOKEN; both are on the "
+                "appliance's console"));
 }
 
 void put_server(Config& config, const Server& server) {

@@ -7,7 +7,8 @@
 
 namespace skep::mgmt::cli {
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const std::string& certificate_pem) {
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
+                                            const std::string& certificate_pem) {
     grpc::SslCredentialsOptions tls;
     tls.pem_root_certs = certificate_pem;
     grpc::ChannelArguments arguments;

@@ -1,7 +1,8 @@
 // What every command gets: the global options, and the way to the server.
 //
-// A command is one file, NOUN/VERB.cpp, with one function that adds it to its parent (commands.hpp). Its body runs
-// after parsing and returns Result<void>; main.cpp prints the error and chooses the exit code.
+// A command is one file, NOUN/VERB.cpp, with one function that adds it to its parent
+// (commands.hpp). Its body runs after parsing and returns Result<void>; main.cpp prints the error
+// and chooses the exit code.
 #pragma once
 
 #include "mgmt/cli/config.hpp"
@@ -24,7 +25,9 @@ class Context {
     std::string config_path;  // empty: the default one
     std::string server;       // HOST:PORT; empty: the current one of the configuration
 
-    std::string config_file() const { return config_path.empty() ? default_config_path() : config_path; }
+    std::string config_file() const {
+        return config_path.empty() ? default_config_path() : config_path;
+    }
     // The channel to the server, made at its first use.
     Result<std::shared_ptr<grpc::Channel>> channel();
     // The credential goes with the call.
@@ -39,6 +42,7 @@ class Context {
 };
 
 // TLS that trusts exactly this certificate.
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const std::string& certificate_pem);
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
+                                            const std::string& certificate_pem);
 
 }  // namespace skep::mgmt::cli

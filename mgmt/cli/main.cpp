@@ -33,7 +33,8 @@ std::string hint_for(const Error& error) {
     if (!error.hint.empty())
         return error.hint;
     if (error.code == Code::Unavailable)
-        return "does the appliance run, and is its address right? If it was installed anew, log in again";
+        return "does the appliance run, and is its address right? If it was installed anew, log in "
+               "again";
     return "";
 }
 
@@ -96,13 +97,20 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.fallthrough();
     std::string output = "table";
-    app.add_option("-o,--output", output, "table (for people) or json")->check(CLI::IsMember({"table", "json"}));
+    app.add_option("-o,--output", output, "table (for people) or json")
+        ->check(CLI::IsMember({"table", "json"}));
     app.add_option("--config", context.config_path, "file with servers and credentials");
-    app.add_option("--server", context.server, "HOST:PORT of an appliance that was logged in to; default: the last");
+    app.add_option("--server", context.server,
+                   "HOST:PORT of an appliance that was logged in to; default: the last");
     add_commands(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        // CLI11 would say only that a command is missing.
+        if (auto unknown = app.remaining(true); !unknown.empty() && error.get_exit_code() != 0) {
+            std::fprintf(stderr, "skep: unknown command or argument: %s\n", unknown.front().c_str());
+            return 2;
+        }
         int code = app.exit(error);
         return code == 0 ? 0 : 2;
     }

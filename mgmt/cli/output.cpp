@@ -14,7 +14,9 @@ std::string json_text(const google::protobuf::Message& message) {
     options.always_print_primitive_fields = true;
     auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
     // An Any of a type that this release does not know cannot be printed.
-    return status.ok() ? text : "{\"error\": \"" + std::string(message.GetTypeName()) + " cannot be shown as JSON\"}\n";
+    return status.ok() ? text
+                       : "{\"error\": \"" + std::string(message.GetTypeName()) +
+                             " cannot be shown as JSON\"}\n";
 }
 
 std::string printable(std::string text) {

@@ -1,4 +1,5 @@
-// What commands print: tables for people, JSON for programs (protobuf's JSON form of the API's messages).
+// What commands print: tables for people, JSON for programs (protobuf's JSON form of the API's
+// messages).
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -20,7 +21,7 @@ std::string table_text(const std::vector<TableRow>& rows);
 // "key: value" lines, values aligned. Rows with an empty value are left out.
 std::string details_text(const std::vector<std::pair<std::string, std::string>>& rows);
 
-std::string time_text(const google::protobuf::Timestamp& time);      // "2026-11-22 14:35:19 UTC"
+std::string time_text(const google::protobuf::Timestamp& time);         // "2026-11-22 14:35:19 UTC"
 std::string duration_text(const google::protobuf::Duration& duration);  // "3 h 20 min"
 
 // "vms/a" -> "a"

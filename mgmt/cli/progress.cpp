@@ -36,13 +36,15 @@ std::string Progress::bar(const std::string& label, std::uint64_t done, std::uin
     auto fraction = static_cast<double>(shown) / static_cast<double>(total);
     char percent[8];
     std::snprintf(percent, sizeof percent, "%3u%%", static_cast<unsigned>(fraction * 100));
-    auto figures = std::string(percent) + "  " + size_text(shown) + " of " + size_text(total) + "  " + speed;
+    auto figures =
+        std::string(percent) + "  " + size_text(shown) + " of " + size_text(total) + "  " + speed;
     auto room = static_cast<int>(columns) - static_cast<int>(label.size() + figures.size()) - 7;
     if (room < 8)
         return label + "  " + figures;
     auto width = static_cast<std::size_t>(std::min(room, 40));
     auto filled = static_cast<std::size_t>(fraction * static_cast<double>(width));
-    return label + "  [" + std::string(filled, '#') + std::string(width - filled, '.') + "]  " + figures;
+    return label + "  [" + std::string(filled, '#') + std::string(width - filled, '.') + "]  " +
+           figures;
 }
 
 void Progress::update(std::uint64_t done, std::uint64_t total) {
@@ -53,7 +55,8 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
         if (drawn_ && seconds_since(last_draw_) < 0.1)
             return;
         auto rate = static_cast<double>(done) / std::max(seconds_since(start_), 0.001);
-        std::fprintf(stderr, "\r%s\x1b[K", bar(label, done, total, rate, terminal_columns()).c_str());
+        std::fprintf(stderr, "\r%s\x1b[K",
+                     bar(label, done, total, rate, terminal_columns()).c_str());
         drawn_ = true;
         last_draw_ = Clock::now();
         return;
@@ -61,7 +64,8 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
     unsigned quarters = total == 0 ? 0 : static_cast<unsigned>(4 * std::min(done, total) / total);
     if (quarters > quarters_told_ && quarters < 4) {
         quarters_told_ = quarters;
-        std::fprintf(stderr, "%s: %u%% of %s\n", label.c_str(), quarters * 25, size_text(total).c_str());
+        std::fprintf(stderr, "%s: %u%% of %s\n", label.c_str(), quarters * 25,
+                     size_text(total).c_str());
     }
 }
 
@@ -71,7 +75,8 @@ void Progress::finish() {
         std::fputs("\r\x1b[K", stderr);
     drawn_ = false;
     if (total_ != 0)
-        std::fprintf(stderr, "%s: %s in %.1f s\n", label_.c_str(), size_text(done_).c_str(), seconds);
+        std::fprintf(stderr, "%s: %s in %.1f s\n", label_.c_str(), size_text(done_).c_str(),
+                     seconds);
 }
 
 Progress::~Progress() {

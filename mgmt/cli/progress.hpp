@@ -1,4 +1,5 @@
-// Tells on standard error how long work gets on: a bar on a terminal, plain lines at every quarter elsewhere.
+// Tells on standard error how long work gets on: a bar on a terminal, plain lines at every quarter
+// elsewhere.
 #pragma once
 
 #include <chrono>

@@ -33,7 +33,8 @@ std::string state_text(VmState state) {
 }
 
 std::string details(const Vm& vm) {
-    Rows rows = {{"name", vm.name()}, {"state", state_text(vm.state())}, {"detail", vm.state_detail()}};
+    Rows rows = {
+        {"name", vm.name()}, {"state", state_text(vm.state())}, {"detail", vm.state_detail()}};
     add_spec(rows, vm.spec());
     rows.emplace_back("restored from", vm.source_snapshot());
     rows.emplace_back("created", time_text(vm.create_time()));
@@ -62,11 +63,15 @@ std::string details(const Image& image) {
 }
 
 std::string details(const Operation& operation) {
-    Rows rows = {{"name", operation.name()}, {"kind", operation.kind()}, {"target", operation.target()}};
-    rows.emplace_back("state", !operation.done() ? "running" : operation.has_error() ? "failed" : "done");
+    Rows rows = {
+        {"name", operation.name()}, {"kind", operation.kind()}, {"target", operation.target()}};
+    rows.emplace_back("state", !operation.done()       ? "running"
+                               : operation.has_error() ? "failed"
+                                                       : "done");
     if (operation.has_error())
-        rows.emplace_back("error", std::string(code_name(static_cast<Code>(operation.error().code()))) + ": " +
-                                       operation.error().message());
+        rows.emplace_back(
+            "error", std::string(code_name(static_cast<Code>(operation.error().code()))) + ": " +
+                         operation.error().message());
     if (operation.has_progress())
         rows.emplace_back("progress", operation.progress().stage() + ", " +
                                           size_text(operation.progress().done_bytes()) + " of " +

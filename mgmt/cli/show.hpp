@@ -22,7 +22,8 @@ std::string details(const skep::api::v1::Operation& operation);
 std::string state_text(skep::api::v1::VmState state);  // "running"
 
 // The resource as JSON, or `text` for people.
-inline void show(const Context& context, const google::protobuf::Message& message, const std::string& text) {
+inline void show(const Context& context, const google::protobuf::Message& message,
+                 const std::string& text) {
     std::fputs((context.json ? json_text(message) : text).c_str(), stdout);
 }
 

@@ -8,8 +8,9 @@ namespace skep::mgmt::cli {
 
 Result<std::uint64_t> parse_size(std::string_view text) {
     auto wrong = [&] {
-        return fail(Error(Code::InvalidArgument, "INVALID_SIZE", "'" + std::string(text) + "' is no size")
-                        .with_hint("write it as 4096, 64M or 1G"));
+        return fail(
+            Error(Code::InvalidArgument, "INVALID_SIZE", "'" + std::string(text) + "' is no size")
+                .with_hint("write it as 4096, 64M or 1G"));
     };
     std::uint64_t number = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -30,8 +30,8 @@ inline Result<OpenedFile> open_for_sending(const std::string& path) {
     return OpenedFile{std::move(*fd), *size};
 }
 
-// The announcement `request` (its size set) has its id already. A server that refuses ends the stream; why,
-// its status says, so this is no error here.
+// The announcement `request` (its size set) has its id already. A server that refuses ends the
+// stream; why, its status says, so this is no error here.
 template <typename Request>
 Result<void> send_file(grpc::ClientWriter<Request>& writer, Request request, const OpenedFile& file,
                        const std::string& path, Progress& progress) {
@@ -47,7 +47,8 @@ Result<void> send_file(grpc::ClientWriter<Request>& writer, Request request, con
         if (count < 0)
             return fail(system_error(errno, "cannot read " + path));
         if (count == 0)
-            return fail(Error(Code::DataLoss, "FILE_SHRANK", path + " became shorter while it was read"));
+            return fail(
+                Error(Code::DataLoss, "FILE_SHRANK", path + " became shorter while it was read"));
         chunk.resize(static_cast<std::size_t>(count));
         wanted = writer.Write(request);
         sent += chunk.size();

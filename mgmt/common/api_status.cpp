@@ -30,7 +30,8 @@ Error from_api(const skep::api::v1::Status& status) {
 }
 
 grpc::Status to_grpc(const Error& error) {
-    return {static_cast<grpc::StatusCode>(error.code), error.message, to_api(error).SerializeAsString()};
+    return {static_cast<grpc::StatusCode>(error.code), error.message,
+            to_api(error).SerializeAsString()};
 }
 
 Error from_grpc(const grpc::Status& status) {

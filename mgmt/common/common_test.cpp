@@ -31,7 +31,8 @@ TEST(ResourceName, RefusesWhatCouldLeaveItsFolder) {
 TEST(Text, FingerprintsCompareAsPeoplePasteThem) {
     EXPECT_EQ(normalized_fingerprint("0a:1B 2c"), "0A:1B:2C");
     EXPECT_EQ(normalized_fingerprint("0a1b2c"), "0A:1B:2C");
-    EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(sha256_hex("abc"),
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST(Text, TokensHaveTheirShapeAndDiffer) {

@@ -17,7 +17,9 @@ class Digest {
     Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
         EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
     }
-    void update(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+    void update(std::string_view bytes) {
+        EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+    }
     // The end: to be called once.
     std::string hex() {
         std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

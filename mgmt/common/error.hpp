@@ -1,5 +1,6 @@
 // What can go wrong in the management plane, in the terms of the API: a google.rpc.Code, a sentence
-// that names the thing, and what a program or a person needs to react (proto/skep/api/v1/error.proto).
+// that names the thing, and what a program or a person needs to react
+// (proto/skep/api/v1/error.proto).
 #pragma once
 
 #include <expected>
@@ -62,7 +63,8 @@ inline std::unexpected<Error> fail(Error error) {
     return std::unexpected<Error>(std::move(error));
 }
 
-// A system call failed: the code follows errno (ENOSPC: RESOURCE_EXHAUSTED, EACCES: PERMISSION_DENIED, ...).
+// A system call failed: the code follows errno (ENOSPC: RESOURCE_EXHAUSTED, EACCES:
+// PERMISSION_DENIED, ...).
 Error system_error(int error_number, const std::string& what);
 
 const char* code_name(Code code);  // "NOT_FOUND"
@@ -70,6 +72,6 @@ const char* code_name(Code code);  // "NOT_FOUND"
 }  // namespace skep::mgmt
 
 // Leaves the function with the error of an expression of type Result<T>.
-#define RETURN_IF_ERROR(expression)                                        \
+#define RETURN_IF_ERROR(expression)                                \
     if (auto&& try_result = (expression); !try_result.has_value()) \
     return ::skep::mgmt::fail(std::move(try_result.error()))

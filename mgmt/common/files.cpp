@@ -79,7 +79,8 @@ Result<void> write_all(int fd, std::string_view data, const std::string& name_fo
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode) {
     auto slash = path.rfind('/');
     auto directory = slash == std::string::npos ? std::string(".") : path.substr(0, slash);
-    auto file = PartialFile::create(directory, path.substr(slash == std::string::npos ? 0 : slash + 1), mode);
+    auto file = PartialFile::create(directory,
+                                    path.substr(slash == std::string::npos ? 0 : slash + 1), mode);
     RETURN_IF_ERROR(file);
     RETURN_IF_ERROR(file->write(content));
     return file->commit();
@@ -102,7 +103,8 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
 Result<void> remove_tree(const std::string& path) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0)
-        return errno == ENOENT ? Result<void>{} : fail(system_error(errno, "cannot remove " + path));
+        return errno == ENOENT ? Result<void>{}
+                               : fail(system_error(errno, "cannot remove " + path));
     if (S_ISDIR(info.st_mode)) {
         auto names = list_directory(path);
         RETURN_IF_ERROR(names);
@@ -144,7 +146,8 @@ PartialFile::~PartialFile() {
         ::unlink(path_.c_str());
 }
 
-Result<PartialFile> PartialFile::create(const std::string& directory, const std::string& name, mode_t mode) {
+Result<PartialFile> PartialFile::create(const std::string& directory, const std::string& name,
+                                        mode_t mode) {
     auto path = directory + "/." + name + "." + random_hex(4) + ".partial";
     auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, mode);
     RETURN_IF_ERROR(fd);

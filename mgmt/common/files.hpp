@@ -22,7 +22,8 @@ Result<UniqueFd> open_file(const std::string& path, int flags, mode_t mode = 0);
 Result<std::string> read_file(const std::string& path);
 Result<std::uint64_t> file_size(int fd, const std::string& name_for_errors);
 
-// Written beside, synced, renamed, directory synced: after a power cut the old content is there or the new.
+// Written beside, synced, renamed, directory synced: after a power cut the old content is there or
+// the new.
 Result<void> write_file(const std::string& path, std::string_view content, mode_t mode);
 
 Result<void> write_all(int fd, std::string_view data, const std::string& name_for_errors);
@@ -40,7 +41,8 @@ Result<void> sync_directory(const std::string& path);
 class PartialFile {
   public:
     // Made as DIRECTORY/.NAME.RANDOM.partial, so that two of the same name do not meet.
-    static Result<PartialFile> create(const std::string& directory, const std::string& name, mode_t mode);
+    static Result<PartialFile> create(const std::string& directory, const std::string& name,
+                                      mode_t mode);
     PartialFile(PartialFile&& other) noexcept;
     PartialFile& operator=(PartialFile&&) = delete;
     ~PartialFile();

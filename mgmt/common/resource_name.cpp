@@ -28,10 +28,11 @@ Result<std::string> parse_id(std::string_view id, std::string_view field) {
                             [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
     if (!good) {
         auto what = id.empty() ? std::string("an id is missing") : quoted(id) + " is no valid id";
-        return fail(Error(Code::InvalidArgument, "INVALID_ID", what + " (" + std::string(field) + ")")
-                        .in_field(std::string(field))
-                        .with_hint("use 1 to 63 of a-z, 0-9 and '-', beginning with a letter and "
-                                   "not ending with '-'"));
+        return fail(
+            Error(Code::InvalidArgument, "INVALID_ID", what + " (" + std::string(field) + ")")
+                .in_field(std::string(field))
+                .with_hint("use 1 to 63 of a-z, 0-9 and '-', beginning with a letter and "
+                           "not ending with '-'"));
     }
     return std::string(id);
 }

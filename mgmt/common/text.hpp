@@ -8,8 +8,8 @@
 
 namespace skep::mgmt {
 
-std::string hex(std::span<const std::uint8_t> bytes);                 // "0a1b"
-std::string fingerprint_text(std::span<const std::uint8_t> bytes);    // "0A:1B"
+std::string hex(std::span<const std::uint8_t> bytes);               // "0a1b"
+std::string fingerprint_text(std::span<const std::uint8_t> bytes);  // "0A:1B"
 // A fingerprint as people paste it: either case, with or without colons and blanks -> "0A:1B".
 std::string normalized_fingerprint(std::string_view text);
 

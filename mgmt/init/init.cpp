@@ -1,19 +1,19 @@
 // The first user program of the appliance.
 //
 // If /etc/skep/exec is there, prints "skep-exec: start\n", runs that command on the console, prints
-// "\nskep-exec: exit N\n" and powers off. Otherwise it keeps skepd running, reaps orphans, and when skepd dies at once several times in a
-// row gives the console to a shell. Signals, as busybox's poweroff and reboot send them: SIGUSR2
-// powers off, SIGTERM restarts the machine.
+// "\nskep-exec: exit N\n" and powers off. Otherwise it keeps skepd running, reaps orphans, and when
+// skepd dies at once several times in a row gives the console to a shell. Signals, as busybox's
+// poweroff and reboot send them: SIGUSR2 powers off, SIGTERM restarts the machine.
 #include "mgmt/init/exec_file.hpp"
 #include "mgmt/init/process.hpp"
 #include "mgmt/init/restart_policy.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
-#include <fcntl.h>
 #include <string>
-#include <unistd.h>
 
 namespace {
 
@@ -90,7 +90,8 @@ int main() {
     bool found = false;
     auto name = read_whole("/etc/hostname", found);
     if (found)
-        ::sethostname(name.data(), name.find('\n') == std::string::npos ? name.size() : name.find('\n'));
+        ::sethostname(name.data(),
+                      name.find('\n') == std::string::npos ? name.size() : name.find('\n'));
     auto content = read_whole(kExecFile, found);
     if (found)
         run_and_power_off(split_arguments(content));

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <csignal>
 #include <unistd.h>
+#include <csignal>
 
 namespace skep::mgmt {
 namespace {

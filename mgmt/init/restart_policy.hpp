@@ -5,7 +5,10 @@ namespace skep::mgmt {
 
 class RestartPolicy {
   public:
-    enum class Action { Restart, Emergency };
+    enum class Action {
+        Restart,
+        Emergency
+    };
 
     // The daemon ended after running for `seconds`.
     Action ended_after(double seconds) {

@@ -1,7 +1,7 @@
 // skepd: the management daemon of the appliance.
 //
-// What it prints is read by people on the machine's console and by programs that drive the appliance; these
-// lines keep their form:
+// What it prints is read by people on the machine's console and by programs that drive the
+// appliance; these lines keep their form:
 //   skepd: certificate SHA-256 fingerprint: AA:BB:...
 //   skepd: one-time token: XXXXX-XXXXX-XXXXX-XXXXX     (until somebody has logged in)
 //   skepd: listening on HOST:PORT
@@ -63,7 +63,8 @@ int main(int argc, char** argv) {
         std::fputs(usage(), stdout);
         return 0;
     }
-    // Each arena reserves 64 MiB of addresses; two are enough for a daemon that waits most of the time.
+    // Each arena reserves 64 MiB of addresses; two are enough for a daemon that waits most of the
+    // time.
     ::mallopt(M_ARENA_MAX, 2);
     prepare_grpc_environment();
     if (::pipe2(stop_pipe, O_CLOEXEC) != 0)

@@ -22,8 +22,8 @@ Result<Options> parse_options(int argc, char** argv) {
         std::string* value;
     };
     const Valued valued[] = {
-        {"--state-dir", &options.state_dir},     {"--listen", &options.listen},
-        {"--vmm-program", &options.vmm_program}, {"--vmm-control", &options.vmm_control},
+        {"--state-dir", &options.state_dir},         {"--listen", &options.listen},
+        {"--vmm-program", &options.vmm_program},     {"--vmm-control", &options.vmm_control},
         {"--vmm-directory", &options.vmm_directory},
     };
     for (int i = 1; i < argc; ++i) {
@@ -41,14 +41,16 @@ Result<Options> parse_options(int argc, char** argv) {
             if (argument == flag && i + 1 < argc) {
                 *value = argv[++i];
                 known = true;
-            } else if (argument.starts_with(flag) && argument.substr(flag.size()).starts_with('=')) {
+            } else if (argument.starts_with(flag) &&
+                       argument.substr(flag.size()).starts_with('=')) {
                 *value = argument.substr(flag.size() + 1);
                 known = true;
             }
         }
         if (!known)
-            return fail(Error(Code::InvalidArgument, "BAD_OPTION",
-                              "unknown option, or one without its value: " + std::string(argument)));
+            return fail(
+                Error(Code::InvalidArgument, "BAD_OPTION",
+                      "unknown option, or one without its value: " + std::string(argument)));
     }
     return options;
 }

@@ -23,8 +23,8 @@ class BearerAuthentication : public grpc::AuthMetadataProcessor {
     // A digest and a look-up in memory: not worth a thread hop.
     bool IsBlocking() const override { return false; }
 
-    grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*, OutputMetadata* consumed,
-                         OutputMetadata*) override {
+    grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext*,
+                         OutputMetadata* consumed, OutputMetadata*) override {
         auto path = metadata.find(":path");
         if (path != metadata.end() && path->second == kOpenMethod)
             return grpc::Status::OK;
@@ -52,7 +52,8 @@ void prepare_grpc_environment() {
 }
 
 Result<RunningServer> start_server(const std::string& listen, const Certificate& certificate,
-                                   const Authority& authority, const std::vector<grpc::Service*>& services) {
+                                   const Authority& authority,
+                                   const std::vector<grpc::Service*>& services) {
     grpc::SslServerCredentialsOptions tls(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
     tls.pem_key_cert_pairs.push_back({certificate.key_pem, certificate.certificate_pem});
     auto credentials = grpc::SslServerCredentials(tls);

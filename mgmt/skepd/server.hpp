@@ -1,16 +1,17 @@
 // The gRPC server: TLS, who may call, the services, how many threads.
 //
-// It is gRPC's synchronous server: a call runs on a thread of its own, so that file and control-socket work may
-// block, and idle it keeps one poller. The callback API would bring an executor's worth of threads
-// and forbid blocking, for call rates that a management plane never sees.
+// It is gRPC's synchronous server: a call runs on a thread of its own, so that file and
+// control-socket work may block, and idle it keeps one poller. The callback API would bring an
+// executor's worth of threads and forbid blocking, for call rates that a management plane never
+// sees.
 #pragma once
 
 #include "mgmt/common/error.hpp"
 #include "mgmt/skepd/auth/authority.hpp"
 #include "mgmt/skepd/tls.hpp"
 
-#include <grpcpp/server.h>
 #include <grpcpp/impl/service_type.h>
+#include <grpcpp/server.h>
 
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ struct RunningServer {
 void prepare_grpc_environment();
 
 Result<RunningServer> start_server(const std::string& listen, const Certificate& certificate,
-                                   const Authority& authority, const std::vector<grpc::Service*>& services);
+                                   const Authority& authority,
+                                   const std::vector<grpc::Service*>& services);
 
 }  // namespace skep::mgmt

@@ -32,7 +32,8 @@ std::unexpected<Error> tls_error(const std::string& what) {
     char text[256] = "";
     if (auto code = ERR_get_error())
         ERR_error_string_n(code, text, sizeof text);
-    return fail(Error(Code::Internal, "TLS_FAILED", what + (*text ? std::string(": ") + text : "")));
+    return fail(
+        Error(Code::Internal, "TLS_FAILED", what + (*text ? std::string(": ") + text : "")));
 }
 
 std::string bio_text(BIO* bio) {
@@ -87,7 +88,8 @@ Result<Certificate> make_certificate() {
         return tls_error("cannot make a certificate");
     Bio key_bio(BIO_new(BIO_s_mem())), certificate_bio(BIO_new(BIO_s_mem()));
     if (!key_bio || !certificate_bio ||
-        PEM_write_bio_PrivateKey(key_bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
+        PEM_write_bio_PrivateKey(key_bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+            1 ||
         PEM_write_bio_X509(certificate_bio.get(), certificate.get()) != 1)
         return tls_error("cannot encode the certificate");
     auto fingerprint = fingerprint_of(certificate.get());
@@ -100,12 +102,14 @@ Result<Certificate> load_or_make_certificate(const std::string& directory) {
     RETURN_IF_ERROR(make_directory(directory, 0700));
     auto key_there = file_exists(key_path), certificate_there = file_exists(certificate_path);
     if (!key_there || !certificate_there) {
-        // The key is written first: a key alone is what an interrupted first boot leaves, and is made anew.
+        // The key is written first: a key alone is what an interrupted first boot leaves, and is
+        // made anew.
         if (certificate_there)
-            return fail(Error(Code::FailedPrecondition, "TLS_KEY_MISSING",
-                              certificate_path + " is there but " + key_path + " is not")
-                            .with_hint("restore the key, or remove the certificate to have both made anew; "
-                                       "clients must then log in again"));
+            return fail(
+                Error(Code::FailedPrecondition, "TLS_KEY_MISSING",
+                      certificate_path + " is there but " + key_path + " is not")
+                    .with_hint("restore the key, or remove the certificate to have both made anew; "
+                               "clients must then log in again"));
         auto made = make_certificate();
         RETURN_IF_ERROR(made);
         RETURN_IF_ERROR(write_file(key_path, made->key_pem, 0600));

@@ -23,7 +23,9 @@ namespace {
 
 Error no_answer(const std::string& address, const std::string& why) {
     return Error(Code::Unavailable, "NO_ANSWER", "no answer from " + address + ": " + why)
-        .with_hint("does the appliance run, and is this its address? Its console says 'skepd: listening on ...'");
+        .with_hint(
+            "does the appliance run, and is this its address? Its console says 'skepd: listening "
+            "on ...'");
 }
 
 Result<UniqueFd> connect_to(const std::string& address, unsigned timeout_seconds) {
@@ -39,7 +41,8 @@ Result<UniqueFd> connect_to(const std::string& address, unsigned timeout_seconds
     std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
     int last_error = 0;
     for (auto* entry = found; entry; entry = entry->ai_next) {
-        UniqueFd fd(::socket(entry->ai_family, entry->ai_socktype | SOCK_CLOEXEC, entry->ai_protocol));
+        UniqueFd fd(
+            ::socket(entry->ai_family, entry->ai_socktype | SOCK_CLOEXEC, entry->ai_protocol));
         if (!fd)
             continue;
         // Bounds connect, too.
@@ -65,14 +68,17 @@ std::string ssl_error_text() {
 Result<FetchedCertificate> fetch_certificate(const std::string& address, unsigned timeout_seconds) {
     auto fd = connect_to(address, timeout_seconds);
     RETURN_IF_ERROR(fd);
-    std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                         SSL_CTX_free);
     std::unique_ptr<SSL, void (*)(SSL*)> ssl(context ? SSL_new(context.get()) : nullptr, SSL_free);
     static constexpr unsigned char kHttp2[] = {2, 'h', '2'};
-    if (!ssl || SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof kHttp2) != 0 || SSL_set_fd(ssl.get(), fd->get()) != 1)
+    if (!ssl || SSL_set_alpn_protos(ssl.get(), kHttp2, sizeof kHttp2) != 0 ||
+        SSL_set_fd(ssl.get(), fd->get()) != 1)
         return fail(Error(Code::Internal, "TLS_FAILED", ssl_error_text()));
     if (SSL_connect(ssl.get()) != 1)
         return fail(no_answer(address, ssl_error_text()));
-    std::unique_ptr<X509, void (*)(X509*)> certificate(SSL_get1_peer_certificate(ssl.get()), X509_free);
+    std::unique_ptr<X509, void (*)(X509*)> certificate(SSL_get1_peer_certificate(ssl.get()),
+                                                       X509_free);
     std::unique_ptr<BIO, int (*)(BIO*)> bio(BIO_new(BIO_s_mem()), BIO_free);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;

@@ -42,7 +42,8 @@ std::string ask(const std::string& question) {
 
 Result<void> check_fingerprint(const std::string& shown, const std::string& expected) {
     if (expected.empty()) {
-        auto answer = ask("the server's fingerprint is\n  " + shown + "\nIs it the one on the machine's console? [y/N] ");
+        auto answer = ask("the server's fingerprint is\n  " + shown +
+                          "\nIs it the one on the machine's console? [y/N] ");
         if (answer == "y" || answer == "yes")
             return {};
         return fail(Error(Code::FailedPrecondition, "FINGERPRINT_MISSING",
@@ -53,7 +54,8 @@ Result<void> check_fingerprint(const std::string& shown, const std::string& expe
         return {};
     return fail(Error(Code::Unauthenticated, "FINGERPRINT_WRONG",
                       "the server shows another certificate: its fingerprint is " + shown)
-                    .with_hint("compare with the machine's console; if they differ, somebody else answers at this address"));
+                    .with_hint("compare with the machine's console; if they differ, somebody else "
+                               "answers at this address"));
 }
 
 Result<void> run(Context& context, const Arguments& arguments) {
@@ -87,7 +89,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
     RETURN_IF_ERROR(config);
     put_server(*config, server);
     RETURN_IF_ERROR(save_config(context.config_file(), *config));
-    show(context, response.credential(), "logged in to " + address + " as " + response.credential().name() + "\n");
+    show(context, response.credential(),
+         "logged in to " + address + " as " + response.credential().name() + "\n");
     return {};
 }
 
@@ -97,7 +100,8 @@ void add_login(Parent& parent, Context& context) {
     auto arguments = std::make_shared<Arguments>();
     Command command(parent, "login", "trades an appliance's one-time token for a credential");
     command.positional("HOST:PORT", arguments->address, "port 8443 if none is given");
-    command.option("--fingerprint", arguments->fingerprint, "SHA-256 of its certificate, from its console");
+    command.option("--fingerprint", arguments->fingerprint,
+                   "SHA-256 of its certificate, from its console");
     command.option("--token", arguments->token, "one-time token, from its console");
     command.option("--timeout", arguments->timeout, "seconds (60)");
     command.run(context, arguments, run);

@@ -1,6 +1,6 @@
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/image_service.pb.h"
 

@@ -36,7 +36,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
         return fail(from_grpc(status));
     progress.finish();
     show(context, response.image(),
-         response.image().name() + " is uploaded (" + size_text(response.image().size_bytes()) + ")\n");
+         response.image().name() + " is uploaded (" + size_text(response.image().size_bytes()) +
+             ")\n");
     return {};
 }
 

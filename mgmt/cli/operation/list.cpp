@@ -1,6 +1,6 @@
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/operation_service.pb.h"
 
@@ -14,7 +14,11 @@ Result<void> run(Context& context) {
     RETURN_IF_ERROR(call_for_all_pages(context, ListOperationsRequest(), all));
     std::vector<TableRow> rows = {{"NAME", "KIND", "TARGET", "STATE", "CREATED"}};
     for (const auto& operation : all.operations())
-        rows.push_back({id_text(operation.name()), operation.kind(), operation.target(), !operation.done() ? "running" : operation.has_error() ? "failed" : "done", time_text(operation.create_time())});
+        rows.push_back({id_text(operation.name()), operation.kind(), operation.target(),
+                        !operation.done()       ? "running"
+                        : operation.has_error() ? "failed"
+                                                : "done",
+                        time_text(operation.create_time())});
     show(context, all, table_text(rows));
     return {};
 }

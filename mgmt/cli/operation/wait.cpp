@@ -1,7 +1,7 @@
-#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
-#include "mgmt/cli/show.hpp"
 #include "mgmt/cli/call.hpp"
+#include "mgmt/cli/commands.hpp"
+#include "mgmt/cli/show.hpp"
 
 #include "skep/api/v1/operation_service.pb.h"
 

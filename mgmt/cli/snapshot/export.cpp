@@ -3,9 +3,12 @@
 #include "mgmt/cli/progress.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
+#include "mgmt/cli/snapshot/unlink_on_signal.hpp"
 #include "mgmt/common/files.hpp"
 
 #include "skep/api/v1/snapshot_service.grpc.pb.h"
+
+#include <optional>
 
 namespace skep::mgmt::cli {
 namespace {
@@ -57,14 +60,24 @@ Result<void> run(Context& context, const Arguments& arguments) {
         return fail(Error(Code::AlreadyExists, "FILE_EXISTS", arguments.path + " is there already")
                         .with_hint("choose another name, or replace it with --overwrite"));
     auto slash = arguments.path.rfind('/');
-    auto directory = slash == std::string::npos ? "." : slash == 0 ? "/" : arguments.path.substr(0, slash);
-    auto file = PartialFile::create(directory, arguments.path.substr(slash + 1), 0600);
+    auto directory = slash == std::string::npos ? "."
+                     : slash == 0               ? "/"
+                                                : arguments.path.substr(0, slash);
+    std::optional<UnlinkOnSignal> cleanup;
+    auto file = [&] {
+        SignalsHeld held;
+        auto made = PartialFile::create(directory, arguments.path.substr(slash + 1), 0600);
+        if (made)
+            cleanup.emplace(made->path());
+        return made;
+    }();
     RETURN_IF_ERROR(file);
     auto snapshot = receive(context, arguments, *file);
     RETURN_IF_ERROR(snapshot);
     RETURN_IF_ERROR(file->commit());
     show(context, *snapshot,
-         snapshot->name() + " is exported to " + arguments.path + " (" + size_text(snapshot->size_bytes()) + ")\n");
+         snapshot->name() + " is exported to " + arguments.path + " (" +
+             size_text(snapshot->size_bytes()) + ")\n");
     return {};
 }
 

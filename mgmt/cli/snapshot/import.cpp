@@ -37,8 +37,9 @@ Result<void> run(Context& context, const Arguments& arguments) {
         return fail(from_grpc(status));
     progress.finish();
     const auto& snapshot = response.snapshot();
-    show(context, snapshot,
-         snapshot.name() + " is imported and verified (" + size_text(snapshot.size_bytes()) + ")\n");
+    show(
+        context, snapshot,
+        snapshot.name() + " is imported and verified (" + size_text(snapshot.size_bytes()) + ")\n");
     return {};
 }
 

@@ -1,7 +1,7 @@
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/snapshot_service.pb.h"
 
@@ -15,7 +15,10 @@ Result<void> run(Context& context) {
     RETURN_IF_ERROR(call_for_all_pages(context, ListSnapshotsRequest(), all));
     std::vector<TableRow> rows = {{"NAME", "OF", "SIZE", "MEMORY", "CREATED"}};
     for (const auto& snapshot : all.snapshots())
-        rows.push_back({id_text(snapshot.name()), snapshot.imported() ? "(imported)" : id_text(snapshot.source_vm()), size_text(snapshot.size_bytes()), size_text(snapshot.ram_bytes()), time_text(snapshot.create_time())});
+        rows.push_back({id_text(snapshot.name()),
+                        snapshot.imported() ? "(imported)" : id_text(snapshot.source_vm()),
+                        size_text(snapshot.size_bytes()), size_text(snapshot.ram_bytes()),
+                        time_text(snapshot.create_time())});
     show(context, all, table_text(rows));
     return {};
 }

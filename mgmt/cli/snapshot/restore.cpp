@@ -1,8 +1,8 @@
-#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
+#include "mgmt/cli/call.hpp"
+#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/snapshot_service.pb.h"
 
@@ -24,12 +24,14 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_request_id(new_request_id());
     RestoreSnapshotResponse response;
     RETURN_IF_ERROR(call(context, request, response));
-    auto operation = wait_for_operation(context, response.operation(), "restoring vms/" + arguments.vm);
+    auto operation =
+        wait_for_operation(context, response.operation(), "restoring vms/" + arguments.vm);
     RETURN_IF_ERROR(operation);
     auto vm = result_of<Vm>(*operation);
     RETURN_IF_ERROR(vm);
     show(context, *vm,
-         vm->name() + " is restored from " + vm->source_snapshot() + " and " + state_text(vm->state()) + "\n");
+         vm->name() + " is restored from " + vm->source_snapshot() + " and " +
+             state_text(vm->state()) + "\n");
     return {};
 }
 

@@ -1,9 +1,9 @@
-#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
+#include "mgmt/cli/call.hpp"
+#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/snapshot_service.pb.h"
 
@@ -25,12 +25,14 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_request_id(new_request_id());
     SaveSnapshotResponse response;
     RETURN_IF_ERROR(call(context, request, response));
-    auto operation = wait_for_operation(context, response.operation(), "saving vms/" + id_text(arguments.vm));
+    auto operation =
+        wait_for_operation(context, response.operation(), "saving vms/" + id_text(arguments.vm));
     RETURN_IF_ERROR(operation);
     auto snapshot = result_of<Snapshot>(*operation);
     RETURN_IF_ERROR(snapshot);
     show(context, *snapshot,
-         snapshot->source_vm() + " is saved as " + snapshot->name() + " (" + size_text(snapshot->size_bytes()) +
+         snapshot->source_vm() + " is saved as " + snapshot->name() + " (" +
+             size_text(snapshot->size_bytes()) +
              (arguments.stop ? ") and stopped\n" : ") and goes on\n"));
     return {};
 }

@@ -31,11 +31,12 @@ struct Arguments {
     std::uint32_t timeout = 0, wait = 0;
 };
 
-// Hands on standard input to the guest, on a thread of its own, until it is told to stop, the input ends or, on a
-// terminal, the escape key comes.
+// Hands on standard input to the guest, on a thread of its own, until it is told to stop, the input
+// ends or, on a terminal, the escape key comes.
 class Keyboard {
   public:
-    Keyboard(Stream& stream, grpc::ClientContext& call, bool terminal) : stream_(stream), call_(call), terminal_(terminal) {
+    Keyboard(Stream& stream, grpc::ClientContext& call, bool terminal)
+        : stream_(stream), call_(call), terminal_(terminal) {
         if (::pipe2(stop_, O_CLOEXEC) == 0)
             thread_ = std::thread([this] { follow(); });
     }
@@ -87,20 +88,24 @@ class Keyboard {
     std::thread thread_;
 };
 
-Result<void> outcome(const Arguments& arguments, const grpc::Status& status, bool left, bool satisfied) {
+Result<void> outcome(const Arguments& arguments, const grpc::Status& status, bool left,
+                     bool satisfied) {
     if (left || satisfied)
         return {};
-    bool timed_out = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && arguments.timeout > 0;
+    bool timed_out =
+        status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && arguments.timeout > 0;
     if (!status.ok() && !timed_out)
         return fail(from_grpc(status));
     if (!arguments.until.empty())
         return fail(Error(Code::DeadlineExceeded, "TEXT_NOT_SEEN",
-                          timed_out ? "'" + arguments.until + "' was not printed within " +
-                                          std::to_string(arguments.timeout) + " s"
-                                    : "the guest ended and '" + arguments.until + "' was not printed"));
+                          timed_out
+                              ? "'" + arguments.until + "' was not printed within " +
+                                    std::to_string(arguments.timeout) + " s"
+                              : "the guest ended and '" + arguments.until + "' was not printed"));
     if (timed_out)
-        return fail(Error(Code::DeadlineExceeded, "TIME_IS_OVER",
-                          "the guest still runs after " + std::to_string(arguments.timeout) + " s"));
+        return fail(
+            Error(Code::DeadlineExceeded, "TIME_IS_OVER",
+                  "the guest still runs after " + std::to_string(arguments.timeout) + " s"));
     return {};
 }
 
@@ -109,7 +114,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
     RETURN_IF_ERROR(vms);
     auto call = authorized(context);
     if (arguments.timeout > 0)
-        call->set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(arguments.timeout));
+        call->set_deadline(std::chrono::system_clock::now() +
+                           std::chrono::seconds(arguments.timeout));
     auto stream = (*vms)->AttachConsole(call.get());
     AttachConsoleRequest first;
     first.set_name(arguments.id);
@@ -118,7 +124,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
         first.mutable_wait_running()->set_seconds(arguments.wait);
     stream->Write(first);
 
-    bool terminal = !arguments.no_input && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    bool terminal =
+        !arguments.no_input && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
     bool follow = arguments.follow || arguments.timeout > 0 || !arguments.until.empty() || terminal;
     bool input = follow && !arguments.no_input;
     if (terminal)
@@ -140,7 +147,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
             std::fprintf(stderr, "skep: %llu bytes of output are not remembered any more\n",
                          static_cast<unsigned long long>(response.lost_bytes()));
         auto end = until.feed(response.output());
-        written = write_all(STDOUT_FILENO, std::string_view(response.output()).substr(0, end), "standard output");
+        written = write_all(STDOUT_FILENO, std::string_view(response.output()).substr(0, end),
+                            "standard output");
         satisfied = end != std::string::npos || (!follow && response.live());
         if (response.has_vm()) {
             last = response.vm();
@@ -158,9 +166,10 @@ Result<void> run(Context& context, const Arguments& arguments) {
     raw.reset();
     RETURN_IF_ERROR(written);
     if (last)
-        std::fprintf(stderr, "skep: vms/%s is %s%s\n", id_text(arguments.id).c_str(),
-                     state_text(last->state()).c_str(),
-                     last->state_detail().empty() ? "" : (": " + printable(last->state_detail())).c_str());
+        std::fprintf(
+            stderr, "skep: vms/%s is %s%s\n", id_text(arguments.id).c_str(),
+            state_text(last->state()).c_str(),
+            last->state_detail().empty() ? "" : (": " + printable(last->state_detail())).c_str());
     return outcome(arguments, status, left, satisfied);
 }
 
@@ -173,7 +182,9 @@ void add_vm_console(Parent& vm, Context& context) {
     command.option("--until", arguments->until, "end as soon as this text was printed");
     command.option("--timeout", arguments->timeout, "end after so many seconds, with exit code 5");
     command.option("--wait", arguments->wait, "so many seconds for a guest that does not run yet");
-    command.flag("--follow", arguments->follow, "go on until the guest ends (as on a terminal), not only to the end of what was printed");
+    command.flag(
+        "--follow", arguments->follow,
+        "go on until the guest ends (as on a terminal), not only to the end of what was printed");
     command.flag("--no-replay", arguments->no_replay, "only what is printed from now on");
     command.flag("--no-input", arguments->no_input, "do not hand on standard input");
     command.run(context, arguments, run);

@@ -1,9 +1,9 @@
-#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
+#include "mgmt/cli/call.hpp"
+#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/vm/disk_option.hpp"
 
 #include "skep/api/v1/vm_service.pb.h"
@@ -46,11 +46,13 @@ Result<void> run(Context& context, const Arguments& arguments) {
     RETURN_IF_ERROR(request);
     CreateVmResponse response;
     RETURN_IF_ERROR(call(context, *request, response));
-    auto operation = wait_for_operation(context, response.operation(), "creating vms/" + arguments.id);
+    auto operation =
+        wait_for_operation(context, response.operation(), "creating vms/" + arguments.id);
     RETURN_IF_ERROR(operation);
     auto vm = result_of<Vm>(*operation);
     RETURN_IF_ERROR(vm);
-    show(context, *vm, vm->name() + " is created; start it with: skep vm start " + id_text(vm->name()) + "\n");
+    show(context, *vm,
+         vm->name() + " is created; start it with: skep vm start " + id_text(vm->name()) + "\n");
     return {};
 }
 

@@ -7,8 +7,10 @@ namespace skep::mgmt::cli {
 Result<skep::vm::v1::Disk> parse_disk(std::string_view text) {
     skep::vm::v1::Disk disk;
     auto wrong = [text](const std::string& what) {
-        return fail(Error(Code::InvalidArgument, "INVALID_DISK", "--disk " + std::string(text) + ": " + what)
-                        .with_hint("write it as data=10G, root=image:debian or root=image:debian,size=10G,read-only"));
+        return fail(Error(Code::InvalidArgument, "INVALID_DISK",
+                          "--disk " + std::string(text) + ": " + what)
+                        .with_hint("write it as data=10G, root=image:debian or "
+                                   "root=image:debian,size=10G,read-only"));
     };
     auto equals = text.find('=');
     if (equals == 0 || equals == std::string_view::npos)
@@ -24,7 +26,8 @@ Result<skep::vm::v1::Disk> parse_disk(std::string_view text) {
         } else {
             auto size = parse_size(part.substr(part.starts_with("size=") ? 5 : 0));
             if (!size)
-                return wrong("'" + std::string(part) + "' is no size, no image:IMAGE, and not read-only");
+                return wrong("'" + std::string(part) +
+                             "' is no size, no image:IMAGE, and not read-only");
             disk.set_size_bytes(*size);
         }
         if (comma == std::string_view::npos)

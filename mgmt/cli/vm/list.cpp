@@ -1,7 +1,7 @@
+#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/show.hpp"
 #include "mgmt/cli/size_text.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/vm_service.pb.h"
 
@@ -15,7 +15,9 @@ Result<void> run(Context& context) {
     RETURN_IF_ERROR(call_for_all_pages(context, ListVmsRequest(), all));
     std::vector<TableRow> rows = {{"NAME", "STATE", "VCPUS", "MEMORY", "CREATED"}};
     for (const auto& vm : all.vms())
-        rows.push_back({id_text(vm.name()), state_text(vm.state()), std::to_string(vm.spec().vcpus()), size_text(vm.spec().memory_bytes()), time_text(vm.create_time())});
+        rows.push_back({id_text(vm.name()), state_text(vm.state()),
+                        std::to_string(vm.spec().vcpus()), size_text(vm.spec().memory_bytes()),
+                        time_text(vm.create_time())});
     show(context, all, table_text(rows));
     return {};
 }

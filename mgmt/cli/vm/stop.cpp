@@ -1,8 +1,8 @@
-#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/await.hpp"
+#include "mgmt/cli/call.hpp"
+#include "mgmt/cli/commands.hpp"
 #include "mgmt/cli/request_id.hpp"
 #include "mgmt/cli/show.hpp"
-#include "mgmt/cli/call.hpp"
 
 #include "skep/api/v1/vm_service.pb.h"
 
@@ -22,7 +22,8 @@ Result<void> run(Context& context, const Arguments& arguments) {
     request.set_request_id(new_request_id());
     StopVmResponse response;
     RETURN_IF_ERROR(call(context, request, response));
-    auto operation = wait_for_operation(context, response.operation(), "stopping vms/" + id_text(arguments.id));
+    auto operation =
+        wait_for_operation(context, response.operation(), "stopping vms/" + id_text(arguments.id));
     RETURN_IF_ERROR(operation);
     auto vm = result_of<Vm>(*operation);
     RETURN_IF_ERROR(vm);

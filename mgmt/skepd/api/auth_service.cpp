@@ -20,10 +20,12 @@ class AuthServiceImpl final : public AuthService::Service {
         auto issued = authority_.exchange(request->one_time_token(), request->display_name());
         if (!issued) {
             // A refused login is something the owner of the machine wants to see.
-            std::printf("skepd: login refused for %s: %s\n", context->peer().c_str(), issued.error().message.c_str());
+            std::printf("skepd: login refused for %s: %s\n", context->peer().c_str(),
+                        issued.error().message.c_str());
             return to_grpc(issued.error());
         }
-        std::printf("skepd: login of %s as %s\n", context->peer().c_str(), issued->credential.name().c_str());
+        std::printf("skepd: login of %s as %s\n", context->peer().c_str(),
+                    issued->credential.name().c_str());
         *response->mutable_credential() = issued->credential;
         response->set_secret(issued->secret);
         return grpc::Status::OK;

@@ -21,7 +21,8 @@ constexpr std::chrono::seconds kLastWords{10};
 // What the client types, on a thread of its own: reading and writing a stream block separately.
 class Typist {
   public:
-    Typist(VmManager& vms, std::string id, ConsoleStream& stream, std::shared_ptr<ConsoleBuffer> console)
+    Typist(VmManager& vms, std::string id, ConsoleStream& stream,
+           std::shared_ptr<ConsoleBuffer> console)
         : thread_([this, &vms, id = std::move(id), &stream, console = std::move(console)] {
               AttachConsoleRequest request;
               while (stream.Read(&request))
@@ -67,10 +68,12 @@ Result<std::shared_ptr<ConsoleBuffer>> find_console(VmManager& vms, grpc::Server
 Result<void> serve_console(VmManager& vms, grpc::ServerContext& context, ConsoleStream& stream) {
     AttachConsoleRequest first;
     if (!stream.Read(&first))
-        return fail(Error(Code::InvalidArgument, "EMPTY_STREAM", "the stream has no first message"));
+        return fail(
+            Error(Code::InvalidArgument, "EMPTY_STREAM", "the stream has no first message"));
     auto id = parse_name(first.name(), "vms", "name");
     RETURN_IF_ERROR(id);
-    auto patience = milliseconds(std::clamp<std::int64_t>(first.wait_running().seconds(), 0, 3600) * 1000);
+    auto patience =
+        milliseconds(std::clamp<std::int64_t>(first.wait_running().seconds(), 0, 3600) * 1000);
     auto console = find_console(vms, context, *id, patience);
     RETURN_IF_ERROR(console);
 
@@ -92,7 +95,8 @@ Result<void> serve_console(VmManager& vms, grpc::ServerContext& context, Console
         auto piece = (*console)->read(place, kLook);
         response.set_output(std::move(piece.bytes));
         response.set_lost_bytes(piece.lost);
-        // Told with the last of the remembered bytes, so that a client that wants only those can stop there.
+        // Told with the last of the remembered bytes, so that a client that wants only those can
+        // stop there.
         if (!told_live && place >= remembered)
             response.set_live(told_live = true);
         bool something = !response.output().empty() || piece.lost != 0 || response.live();

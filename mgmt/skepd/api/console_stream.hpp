@@ -12,8 +12,8 @@
 
 namespace skep::mgmt {
 
-using ConsoleStream =
-    grpc::ServerReaderWriter<skep::api::v1::AttachConsoleResponse, skep::api::v1::AttachConsoleRequest>;
+using ConsoleStream = grpc::ServerReaderWriter<skep::api::v1::AttachConsoleResponse,
+                                               skep::api::v1::AttachConsoleRequest>;
 
 Result<void> serve_console(VmManager& vms, grpc::ServerContext& context, ConsoleStream& stream);
 

@@ -13,7 +13,8 @@ class HostServiceImpl final : public HostService::Service {
   public:
     HostServiceImpl(const Options& options, const VmManager& vms) : options_(options), vms_(vms) {}
 
-    grpc::Status GetHost(grpc::ServerContext*, const GetHostRequest*, GetHostResponse* response) override {
+    grpc::Status GetHost(grpc::ServerContext*, const GetHostRequest*,
+                         GetHostResponse* response) override {
         auto& host = *response->mutable_host();
         host = host_info(options_.vmm_control);
         host.set_running_vms(static_cast<std::uint32_t>(vms_.running()));

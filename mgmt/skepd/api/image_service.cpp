@@ -23,7 +23,8 @@ class ImageServiceImpl final : public ImageService::Service {
     ImageServiceImpl(Catalogue& catalogue, const Store& store, VmManager& vms)
         : catalogue_(catalogue), store_(store), vms_(vms) {}
 
-    grpc::Status UploadImage(grpc::ServerContext* context, grpc::ServerReader<UploadImageRequest>* reader,
+    grpc::Status UploadImage(grpc::ServerContext* context,
+                             grpc::ServerReader<UploadImageRequest>* reader,
                              UploadImageResponse* response) override {
         auto image = upload(*context, *reader);
         if (!image)
@@ -34,14 +35,16 @@ class ImageServiceImpl final : public ImageService::Service {
 
     grpc::Status ListImages(grpc::ServerContext*, const ListImagesRequest* request,
                             ListImagesResponse* response) override {
-        auto next = list_page<Image>(catalogue_, Table::Images, *request, [&] { return response->add_images(); });
+        auto next = list_page<Image>(catalogue_, Table::Images, *request,
+                                     [&] { return response->add_images(); });
         if (!next)
             return to_grpc(next.error());
         response->set_next_page_token(*next);
         return grpc::Status::OK;
     }
 
-    grpc::Status GetImage(grpc::ServerContext*, const GetImageRequest* request, GetImageResponse* response) override {
+    grpc::Status GetImage(grpc::ServerContext*, const GetImageRequest* request,
+                          GetImageResponse* response) override {
         auto image = find(request->name());
         if (!image)
             return to_grpc(image.error());
@@ -49,7 +52,8 @@ class ImageServiceImpl final : public ImageService::Service {
         return grpc::Status::OK;
     }
 
-    grpc::Status DeleteImage(grpc::ServerContext*, const DeleteImageRequest* request, DeleteImageResponse*) override {
+    grpc::Status DeleteImage(grpc::ServerContext*, const DeleteImageRequest* request,
+                             DeleteImageResponse*) override {
         return to_grpc(remove(*request));
     }
 
@@ -60,10 +64,12 @@ class ImageServiceImpl final : public ImageService::Service {
         return get_record<Image>(catalogue_, Table::Images, *id);
     }
 
-    Result<Image> upload(grpc::ServerContext& context, grpc::ServerReader<UploadImageRequest>& reader) {
+    Result<Image> upload(grpc::ServerContext& context,
+                         grpc::ServerReader<UploadImageRequest>& reader) {
         UploadImageRequest request;
         if (!reader.Read(&request))
-            return fail(Error(Code::InvalidArgument, "EMPTY_UPLOAD", "the upload has no first message"));
+            return fail(
+                Error(Code::InvalidArgument, "EMPTY_UPLOAD", "the upload has no first message"));
         auto id = parse_id(request.image_id(), "image_id");
         RETURN_IF_ERROR(id);
         auto name = "images/" + *id;
@@ -83,15 +89,16 @@ class ImageServiceImpl final : public ImageService::Service {
         image.set_uid(random_hex(8));
         image.set_sha256(digest.hex());
         if (!wanted_digest.empty() && wanted_digest != image.sha256())
-            return fail(Error(Code::DataLoss, "DIGEST_MISMATCH",
-                              name + " arrived with SHA-256 " + image.sha256() + ", not " + wanted_digest)
-                            .on(name));
+            return fail(
+                Error(Code::DataLoss, "DIGEST_MISMATCH",
+                      name + " arrived with SHA-256 " + image.sha256() + ", not " + wanted_digest)
+                    .on(name));
         auto size = file_size(file->fd(), name);
         RETURN_IF_ERROR(size);
         image.set_size_bytes(*size);
         *image.mutable_create_time() = timestamp_now();
-        // Of two uploads with the same id the first to arrive wins: the file is put in place only under
-        // the lock, and only if there is no record.
+        // Of two uploads with the same id the first to arrive wins: the file is put in place only
+        // under the lock, and only if there is no record.
         std::lock_guard lock(mutex_);
         if (catalogue_.get(Table::Images, *id))
             return fail(exists);
@@ -115,7 +122,8 @@ class ImageServiceImpl final : public ImageService::Service {
         auto user = vms_.user_of_image(*id);
         RETURN_IF_ERROR(user);
         if (!user->empty())
-            return fail(Error(Code::FailedPrecondition, "IMAGE_IN_USE", *user + " boots from " + image->name())
+            return fail(Error(Code::FailedPrecondition, "IMAGE_IN_USE",
+                              *user + " boots from " + image->name())
                             .on(image->name())
                             .with_hint("delete the VM first"));
         RETURN_IF_ERROR(catalogue_.remove(Table::Images, *id));
@@ -130,7 +138,8 @@ class ImageServiceImpl final : public ImageService::Service {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> make_image_service(Catalogue& catalogue, const Store& store, VmManager& vms) {
+std::unique_ptr<grpc::Service> make_image_service(Catalogue& catalogue, const Store& store,
+                                                  VmManager& vms) {
     return std::make_unique<ImageServiceImpl>(catalogue, store, vms);
 }
 

@@ -10,6 +10,7 @@
 
 namespace skep::mgmt {
 
-std::unique_ptr<grpc::Service> make_image_service(Catalogue& catalogue, const Store& store, VmManager& vms);
+std::unique_ptr<grpc::Service> make_image_service(Catalogue& catalogue, const Store& store,
+                                                  VmManager& vms);
 
 }  // namespace skep::mgmt

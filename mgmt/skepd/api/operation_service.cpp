@@ -25,7 +25,8 @@ class OperationServiceImpl final : public OperationService::Service {
 
     grpc::Status GetOperation(grpc::ServerContext*, const GetOperationRequest* request,
                               GetOperationResponse* response) override {
-        return answer(request->name(), *response, [&](const std::string& id) { return operations_.get(id); });
+        return answer(request->name(), *response,
+                      [&](const std::string& id) { return operations_.get(id); });
     }
 
     grpc::Status ListOperations(grpc::ServerContext*, const ListOperationsRequest* request,
@@ -48,12 +49,14 @@ class OperationServiceImpl final : public OperationService::Service {
                                WaitOperationResponse* response) override {
         auto timeout = kDefaultWait;
         if (request->has_timeout())
-            timeout = milliseconds(std::clamp<std::int64_t>(request->timeout().seconds(), 0, 60) * 1000 +
-                                   request->timeout().nanos() / 1'000'000);
+            timeout =
+                milliseconds(std::clamp<std::int64_t>(request->timeout().seconds(), 0, 60) * 1000 +
+                             request->timeout().nanos() / 1'000'000);
         auto deadline = std::chrono::steady_clock::now() + std::min(timeout, kLongestWait);
         return answer(request->name(), *response, [&](const std::string& id) {
             for (;;) {
-                auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+                auto left =
+                    std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
                 auto operation = operations_.wait(id, std::clamp(left, milliseconds(0), kLook));
                 if (!operation || operation->done() || left <= kLook || context->IsCancelled())
                     return operation;
@@ -63,7 +66,8 @@ class OperationServiceImpl final : public OperationService::Service {
 
     grpc::Status CancelOperation(grpc::ServerContext*, const CancelOperationRequest* request,
                                  CancelOperationResponse* response) override {
-        return answer(request->name(), *response, [&](const std::string& id) { return operations_.cancel(id); });
+        return answer(request->name(), *response,
+                      [&](const std::string& id) { return operations_.cancel(id); });
     }
 
   private:

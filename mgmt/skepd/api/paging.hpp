@@ -1,5 +1,5 @@
-// Page sizes and page tokens (AIP-158). A token is opaque to clients: the last id (or sequence number) of the
-// page before, behind a mark that tells it from text that somebody typed.
+// Page sizes and page tokens (AIP-158). A token is opaque to clients: the last id (or sequence
+// number) of the page before, behind a mark that tells it from text that somebody typed.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -12,13 +12,15 @@
 namespace skep::mgmt {
 
 inline Error bad_page_token() {
-    return Error(Code::InvalidArgument, "INVALID_PAGE_TOKEN", "page_token does not come from a list call")
+    return Error(Code::InvalidArgument, "INVALID_PAGE_TOKEN",
+                 "page_token does not come from a list call")
         .in_field("page_token");
 }
 
 inline Result<int> page_size(int asked) {
     if (asked < 0)
-        return fail(Error(Code::InvalidArgument, "INVALID_PAGE_SIZE", "page_size is negative").in_field("page_size"));
+        return fail(Error(Code::InvalidArgument, "INVALID_PAGE_SIZE", "page_size is negative")
+                        .in_field("page_size"));
     return asked == 0 ? 100 : asked > 1000 ? 1000 : asked;
 }
 
@@ -36,7 +38,8 @@ inline Result<std::int64_t> sequence_of_page_token(const std::string& token) {
     std::int64_t sequence = 0;
     auto digits = std::string_view(token).substr(token.starts_with("before:") ? 7 : 0);
     auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), sequence);
-    if (digits.size() == token.size() || error != std::errc() || end != digits.data() + digits.size() || sequence <= 0)
+    if (digits.size() == token.size() || error != std::errc() ||
+        end != digits.data() + digits.size() || sequence <= 0)
         return fail(bad_page_token());
     return sequence;
 }

@@ -31,7 +31,8 @@ class SnapshotServiceImpl final : public SnapshotService::Service {
             RETURN_IF_ERROR(vm);
             auto id = parse_id(request->snapshot_id(), "snapshot_id");
             RETURN_IF_ERROR(id);
-            return snapshots_.save(*vm, *id, request->after_save() == AFTER_SAVE_STOP, request->request_id());
+            return snapshots_.save(*vm, *id, request->after_save() == AFTER_SAVE_STOP,
+                                   request->request_id());
         }();
         if (!operation)
             return to_grpc(operation.error());
@@ -56,8 +57,8 @@ class SnapshotServiceImpl final : public SnapshotService::Service {
 
     grpc::Status ListSnapshots(grpc::ServerContext*, const ListSnapshotsRequest* request,
                                ListSnapshotsResponse* response) override {
-        auto next =
-            list_page<Snapshot>(catalogue_, Table::Snapshots, *request, [&] { return response->add_snapshots(); });
+        auto next = list_page<Snapshot>(catalogue_, Table::Snapshots, *request,
+                                        [&] { return response->add_snapshots(); });
         if (!next)
             return to_grpc(next.error());
         response->set_next_page_token(*next);
@@ -76,7 +77,8 @@ class SnapshotServiceImpl final : public SnapshotService::Service {
     grpc::Status DeleteSnapshot(grpc::ServerContext*, const DeleteSnapshotRequest* request,
                                 DeleteSnapshotResponse*) override {
         auto id = parse_name(request->name(), "snapshots", "name");
-        return to_grpc(id ? snapshots_.remove(*id, request->etag()) : Result<void>(fail(id.error())));
+        return to_grpc(id ? snapshots_.remove(*id, request->etag())
+                          : Result<void>(fail(id.error())));
     }
 
     grpc::Status ExportSnapshot(grpc::ServerContext* context, const ExportSnapshotRequest* request,
@@ -84,7 +86,8 @@ class SnapshotServiceImpl final : public SnapshotService::Service {
         return to_grpc(send(*context, request->name(), *writer));
     }
 
-    grpc::Status ImportSnapshot(grpc::ServerContext* context, grpc::ServerReader<ImportSnapshotRequest>* reader,
+    grpc::Status ImportSnapshot(grpc::ServerContext* context,
+                                grpc::ServerReader<ImportSnapshotRequest>* reader,
                                 ImportSnapshotResponse* response) override {
         auto snapshot = receive(*context, *reader);
         if (!snapshot)
@@ -133,18 +136,20 @@ class SnapshotServiceImpl final : public SnapshotService::Service {
         return {};
     }
 
-    Result<Snapshot> receive(grpc::ServerContext& context, grpc::ServerReader<ImportSnapshotRequest>& reader) {
+    Result<Snapshot> receive(grpc::ServerContext& context,
+                             grpc::ServerReader<ImportSnapshotRequest>& reader) {
         ImportSnapshotRequest request;
         if (!reader.Read(&request))
-            return fail(Error(Code::InvalidArgument, "EMPTY_UPLOAD", "the import has no first message"));
+            return fail(
+                Error(Code::InvalidArgument, "EMPTY_UPLOAD", "the import has no first message"));
         auto id = parse_id(request.snapshot_id(), "snapshot_id");
         RETURN_IF_ERROR(id);
         auto reservation = snapshots_.reserve(*id);
         RETURN_IF_ERROR(reservation);
         auto file = PartialFile::create(store_.snapshots(), *id, 0600);
         RETURN_IF_ERROR(file);
-        RETURN_IF_ERROR(
-            receive_file(context, reader, request, "snapshots/" + *id, *file, [](const std::string&) {}));
+        RETURN_IF_ERROR(receive_file(context, reader, request, "snapshots/" + *id, *file,
+                                     [](const std::string&) {}));
         return snapshots_.admit(*id, std::move(*file));
     }
 

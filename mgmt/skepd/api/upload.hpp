@@ -1,5 +1,5 @@
-// Receives a file by a client stream into a partial file. Whatever ends early or does not add up leaves
-// nothing: the partial file goes with its owner.
+// Receives a file by a client stream into a partial file. Whatever ends early or does not add up
+// leaves nothing: the partial file goes with its owner.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -13,17 +13,20 @@
 
 namespace skep::mgmt {
 
-inline Error size_mismatch(const std::string& name, std::uint64_t announced, std::uint64_t received) {
+inline Error size_mismatch(const std::string& name, std::uint64_t announced,
+                           std::uint64_t received) {
     return Error(Code::DataLoss, "SIZE_MISMATCH",
-                 name + ": " + std::to_string(announced) + " bytes were announced, " + std::to_string(received) +
-                     (received > announced ? " or more" : "") + " arrived")
+                 name + ": " + std::to_string(announced) + " bytes were announced, " +
+                     std::to_string(received) + (received > announced ? " or more" : "") +
+                     " arrived")
         .on(name);
 }
 
 // `request` is the first one, read already. `on_chunk` sees each piece before it is written.
 template <typename Request, typename OnChunk>
-Result<void> receive_file(grpc::ServerContext& context, grpc::ServerReader<Request>& reader, Request& request,
-                          const std::string& name, PartialFile& file, OnChunk on_chunk) {
+Result<void> receive_file(grpc::ServerContext& context, grpc::ServerReader<Request>& reader,
+                          Request& request, const std::string& name, PartialFile& file,
+                          OnChunk on_chunk) {
     auto announced = request.size_bytes();
     std::uint64_t received = 0;
     do {
@@ -35,7 +38,8 @@ Result<void> receive_file(grpc::ServerContext& context, grpc::ServerReader<Reque
         received += chunk.size();
     } while (reader.Read(&request));
     if (context.IsCancelled())
-        return fail(Error(Code::Cancelled, "CLIENT_GONE", name + ": the client went away").on(name));
+        return fail(
+            Error(Code::Cancelled, "CLIENT_GONE", name + ": the client went away").on(name));
     if (received != announced)
         return fail(size_mismatch(name, announced, received));
     return {};

@@ -16,7 +16,8 @@ constexpr std::size_t kDigestSize = 64;
 
 constexpr const char* kBearer = "Bearer ";
 constexpr const char* kLoginHint =
-    "log in with 'skep login HOST:PORT --fingerprint FINGERPRINT --token TOKEN'; both are on the machine's console";
+    "log in with 'skep login HOST:PORT --fingerprint FINGERPRINT --token TOKEN'; both are on the "
+    "machine's console";
 
 Error unauthenticated(const char* reason, const std::string& message, const char* hint) {
     return Error(Code::Unauthenticated, reason, message).with_hint(hint);
@@ -66,14 +67,16 @@ Result<Authority::Issued> Authority::exchange(const std::string& one_time_token,
     auto used = catalogue_.setting(kUsedTokenDigest);
     RETURN_IF_ERROR(used);
     if (*used && equal_in_constant_time(**used, digest))
-        return fail(unauthenticated("TOKEN_USED", "this one-time token has been used already",
-                                    "start skepd with --new-token on the machine's console for another one"));
+        return fail(unauthenticated(
+            "TOKEN_USED", "this one-time token has been used already",
+            "start skepd with --new-token on the machine's console for another one"));
     auto expected = catalogue_.setting(kTokenDigest);
     RETURN_IF_ERROR(expected);
     if (!*expected || (*expected)->empty() || !equal_in_constant_time(**expected, digest))
-        return fail(unauthenticated("TOKEN_WRONG", "this is not the machine's one-time token",
-                                    "the token is on the machine's console, in the line 'skepd: one-time token:'; "
-                                    "a restart prints a new one"));
+        return fail(unauthenticated(
+            "TOKEN_WRONG", "this is not the machine's one-time token",
+            "the token is on the machine's console, in the line 'skepd: one-time token:'; "
+            "a restart prints a new one"));
 
     Issued issued;
     auto id = "c" + random_hex(6);
@@ -86,22 +89,27 @@ Result<Authority::Issued> Authority::exchange(const std::string& one_time_token,
     // The token goes first: if the machine stops in between, a token is lost, never used twice.
     RETURN_IF_ERROR(catalogue_.set_setting(kTokenDigest, ""));
     RETURN_IF_ERROR(catalogue_.set_setting(kUsedTokenDigest, digest));
-    RETURN_IF_ERROR(catalogue_.insert(Table::Credentials, id, secret_digest + issued.credential.SerializeAsString()));
+    RETURN_IF_ERROR(catalogue_.insert(Table::Credentials, id,
+                                      secret_digest + issued.credential.SerializeAsString()));
     id_by_digest_[secret_digest] = id;
     return issued;
 }
 
 Result<std::string> Authority::authenticate(const std::optional<std::string>& authorization) const {
     if (!authorization)
-        return fail(unauthenticated("CREDENTIAL_MISSING", "this call needs a credential", kLoginHint));
+        return fail(
+            unauthenticated("CREDENTIAL_MISSING", "this call needs a credential", kLoginHint));
     if (!authorization->starts_with(kBearer))
-        return fail(unauthenticated("CREDENTIAL_MALFORMED", "the authorization metadata is not 'Bearer SECRET'",
+        return fail(unauthenticated("CREDENTIAL_MALFORMED",
+                                    "the authorization metadata is not 'Bearer SECRET'",
                                     kLoginHint));
-    auto digest = sha256_hex(std::string_view(*authorization).substr(std::char_traits<char>::length(kBearer)));
+    auto digest = sha256_hex(
+        std::string_view(*authorization).substr(std::char_traits<char>::length(kBearer)));
     std::lock_guard lock(mutex_);
     auto found = id_by_digest_.find(digest);
     if (found == id_by_digest_.end())
-        return fail(unauthenticated("CREDENTIAL_UNKNOWN", "this appliance does not know the credential", kLoginHint));
+        return fail(unauthenticated("CREDENTIAL_UNKNOWN",
+                                    "this appliance does not know the credential", kLoginHint));
     return found->second;
 }
 

@@ -1,7 +1,7 @@
 // Who may call: the one-time token on the console, and the credentials that it was traded for.
 //
-// Secrets are stored as SHA-256 digests; they are random (100 and 256 bits), so that a slow hash would
-// add nothing.
+// Secrets are stored as SHA-256 digests; they are random (100 and 256 bits), so that a slow hash
+// would add nothing.
 #pragma once
 
 #include "mgmt/common/error.hpp"

@@ -53,7 +53,8 @@ TEST_F(AuthorityTest, TokenIsGoodOnce) {
 
 TEST_F(AuthorityTest, TokenMayBeRetyped) {
     auto token = *authority_->issue_one_time_token();
-    std::transform(token.begin(), token.end(), token.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(token.begin(), token.end(), token.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     EXPECT_EQ(reason_of_exchange(" " + token + "\n"), "issued");
 }
 

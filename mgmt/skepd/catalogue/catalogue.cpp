@@ -34,7 +34,8 @@ Error not_found(Table table, const std::string& id) {
 }  // namespace
 
 const char* table_name(Table table) {
-    static constexpr std::array kNames = {"vms", "images", "snapshots", "operations", "credentials"};
+    static constexpr std::array kNames = {"vms", "images", "snapshots", "operations",
+                                          "credentials"};
     return kNames[static_cast<std::size_t>(table)];
 }
 
@@ -56,8 +57,9 @@ Result<void> Catalogue::execute(const char* sql) {
 
 Result<std::unique_ptr<Catalogue>> Catalogue::open(const std::string& path) {
     sqlite3* database = nullptr;
-    auto status = sqlite3_open_v2(path.c_str(), &database,
-                                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    auto status =
+        sqlite3_open_v2(path.c_str(), &database,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     std::unique_ptr<Catalogue> catalogue(new Catalogue(database));
     if (status != SQLITE_OK)
         return fail(catalogue->database_error("cannot open " + path));
@@ -75,33 +77,38 @@ Result<void> Catalogue::bring_schema_up() {
         return fail(database_error("cannot read the schema version"));
     auto found = version.number(0);
     if (found > kSchemaVersion)
-        return fail(Error(Code::FailedPrecondition, "CATALOGUE_TOO_NEW",
-                          "the catalogue has schema " + std::to_string(found) + ", this skepd knows up to " +
-                              std::to_string(kSchemaVersion))
-                        .with_hint("start the version of Skep that last used this disk, or a newer one"));
+        return fail(
+            Error(Code::FailedPrecondition, "CATALOGUE_TOO_NEW",
+                  "the catalogue has schema " + std::to_string(found) +
+                      ", this skepd knows up to " + std::to_string(kSchemaVersion))
+                .with_hint("start the version of Skep that last used this disk, or a newer one"));
     if (found == 0)
         return execute((std::string("BEGIN;") + kSchema + "COMMIT;").c_str());
     return {};
 }
 
-Result<std::int64_t> Catalogue::insert(Table table, const std::string& id, const std::string& record) {
+Result<std::int64_t> Catalogue::insert(Table table, const std::string& id,
+                                       const std::string& record) {
     std::lock_guard lock(mutex_);
     Statement statement(database_, std::string("INSERT INTO ") + table_name(table) +
                                        " (id, revision, record) VALUES (?, 1, ?)");
     auto status = statement.bind(id).bind_blob(record).step();
     if (status == SQLITE_CONSTRAINT) {
         auto name = std::string(table_name(table)) + "/" + id;
-        return fail(Error(Code::AlreadyExists, "ALREADY_EXISTS", name + " exists already").on(name));
+        return fail(
+            Error(Code::AlreadyExists, "ALREADY_EXISTS", name + " exists already").on(name));
     }
     if (status != SQLITE_DONE)
         return fail(database_error("cannot add " + id));
     return 1;
 }
 
-Result<std::int64_t> Catalogue::update(Table table, const std::string& id, const std::string& record) {
+Result<std::int64_t> Catalogue::update(Table table, const std::string& id,
+                                       const std::string& record) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_, std::string("UPDATE ") + table_name(table) +
-                                       " SET revision = revision + 1, record = ? WHERE id = ? RETURNING revision");
+    Statement statement(
+        database_, std::string("UPDATE ") + table_name(table) +
+                       " SET revision = revision + 1, record = ? WHERE id = ? RETURNING revision");
     auto status = statement.bind_blob(record).bind(id).step();
     if (status == SQLITE_DONE)
         return fail(not_found(table, id));
@@ -115,7 +122,8 @@ Result<std::int64_t> Catalogue::update(Table table, const std::string& id, const
 
 Result<void> Catalogue::remove(Table table, const std::string& id) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_, std::string("DELETE FROM ") + table_name(table) + " WHERE id = ?");
+    Statement statement(database_,
+                        std::string("DELETE FROM ") + table_name(table) + " WHERE id = ?");
     if (statement.bind(id).step() != SQLITE_DONE)
         return fail(database_error("cannot remove " + id));
     if (sqlite3_changes(database_) == 0)
@@ -125,8 +133,8 @@ Result<void> Catalogue::remove(Table table, const std::string& id) {
 
 Result<Row> Catalogue::get(Table table, const std::string& id) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_, std::string("SELECT revision, sequence, record FROM ") + table_name(table) +
-                                       " WHERE id = ?");
+    Statement statement(database_, std::string("SELECT revision, sequence, record FROM ") +
+                                       table_name(table) + " WHERE id = ?");
     auto status = statement.bind(id).step();
     if (status == SQLITE_DONE)
         return fail(not_found(table, id));
@@ -141,7 +149,8 @@ Result<std::vector<Row>> collect(Statement& statement, const Error& on_error) {
     std::vector<Row> rows;
     int status;
     while ((status = statement.step()) == SQLITE_ROW)
-        rows.push_back({statement.text(0), statement.number(1), statement.number(2), statement.text(3)});
+        rows.push_back(
+            {statement.text(0), statement.number(1), statement.number(2), statement.text(3)});
     if (status != SQLITE_DONE)
         return fail(on_error);
     return rows;
@@ -157,10 +166,12 @@ Result<std::vector<Row>> Catalogue::list(Table table, const std::string& after_i
     return collect(statement, database_error("cannot list"));
 }
 
-Result<std::vector<Row>> Catalogue::list_newest(Table table, std::int64_t before_sequence, int limit) {
+Result<std::vector<Row>> Catalogue::list_newest(Table table, std::int64_t before_sequence,
+                                                int limit) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_, std::string("SELECT id, revision, sequence, record FROM ") + table_name(table) +
-                                       " WHERE ?1 = 0 OR sequence < ?1 ORDER BY sequence DESC LIMIT ?2");
+    Statement statement(
+        database_, std::string("SELECT id, revision, sequence, record FROM ") + table_name(table) +
+                       " WHERE ?1 = 0 OR sequence < ?1 ORDER BY sequence DESC LIMIT ?2");
     statement.bind(before_sequence).bind(limit);
     return collect(statement, database_error("cannot list"));
 }
@@ -187,7 +198,8 @@ Result<void> Catalogue::set_setting(const std::string& key, const std::string& v
 Result<std::optional<std::string>> Catalogue::operation_of_request(const std::string& method,
                                                                    const std::string& request_id) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_, "SELECT operation FROM requests WHERE method = ? AND request_id = ?");
+    Statement statement(database_,
+                        "SELECT operation FROM requests WHERE method = ? AND request_id = ?");
     auto status = statement.bind(method).bind(request_id).step();
     if (status == SQLITE_DONE)
         return std::nullopt;
@@ -199,8 +211,9 @@ Result<std::optional<std::string>> Catalogue::operation_of_request(const std::st
 Result<void> Catalogue::remember_request(const std::string& method, const std::string& request_id,
                                          const std::string& operation_id) {
     std::lock_guard lock(mutex_);
-    Statement statement(database_,
-                        "INSERT OR REPLACE INTO requests (method, request_id, operation) VALUES (?, ?, ?)");
+    Statement statement(
+        database_,
+        "INSERT OR REPLACE INTO requests (method, request_id, operation) VALUES (?, ?, ?)");
     if (statement.bind(method).bind(request_id).bind(operation_id).step() != SQLITE_DONE)
         return fail(database_error("cannot remember a request"));
     return {};
@@ -209,7 +222,8 @@ Result<void> Catalogue::remember_request(const std::string& method, const std::s
 Result<void> Catalogue::prune_operations(int keep) {
     std::lock_guard lock(mutex_);
     Statement old(database_,
-                  "DELETE FROM operations WHERE sequence <= (SELECT sequence FROM operations ORDER BY sequence "
+                  "DELETE FROM operations WHERE sequence <= (SELECT sequence FROM operations ORDER "
+                  "BY sequence "
                   "DESC LIMIT 1 OFFSET ?)");
     if (old.bind(keep).step() != SQLITE_DONE)
         return fail(database_error("cannot forget old operations"));

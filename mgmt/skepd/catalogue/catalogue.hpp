@@ -1,11 +1,11 @@
 // What the appliance knows: VMs, images, snapshots, operations, credentials, in one SQLite file.
 //
-// A row is an id, a revision that grows with every change, and a protobuf message (of skep.api.v1) as
-// bytes: the API's own compatibility rules then hold for the disk too.
+// A row is an id, a revision that grows with every change, and a protobuf message (of skep.api.v1)
+// as bytes: the API's own compatibility rules then hold for the disk too.
 //
-// Journal: WAL with locking_mode=EXCLUSIVE, synchronous=FULL. skepd is the only process that opens the file,
-// and an exclusive WAL keeps its index on the heap, so that no shared memory mapping of a file is
-// needed; every change is synced before the call returns.
+// Journal: WAL with locking_mode=EXCLUSIVE, synchronous=FULL. skepd is the only process that opens
+// the file, and an exclusive WAL keeps its index on the heap, so that no shared memory mapping of a
+// file is needed; every change is synced before the call returns.
 //
 // Thread-safe: one connection behind one mutex; calls are short.
 #pragma once
@@ -24,7 +24,13 @@ struct sqlite3_stmt;
 
 namespace skep::mgmt {
 
-enum class Table { Vms, Images, Snapshots, Operations, Credentials };
+enum class Table {
+    Vms,
+    Images,
+    Snapshots,
+    Operations,
+    Credentials
+};
 
 const char* table_name(Table table);  // also the collection in resource names: "vms"
 

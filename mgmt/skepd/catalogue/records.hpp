@@ -18,7 +18,9 @@ Result<Message> decode(Table table, const Row& row) {
     Message message;
     if (!message.ParseFromString(row.record)) {
         auto name = std::string(table_name(table)) + "/" + row.id;
-        return fail(Error(Code::DataLoss, "CATALOGUE_DAMAGED", "the record of " + name + " is damaged").on(name));
+        return fail(
+            Error(Code::DataLoss, "CATALOGUE_DAMAGED", "the record of " + name + " is damaged")
+                .on(name));
     }
     if constexpr (requires { message.uid(); })
         message.set_etag(etag_of(message, row.revision));
@@ -37,10 +39,11 @@ template <typename Message>
 Result<void> check_etag(const Message& message, const std::string& wanted) {
     if (wanted.empty() || wanted == message.etag())
         return {};
-    return fail(Error(Code::Aborted, "ETAG_MISMATCH", message.name() + " has changed since etag " + wanted)
-                    .on(message.name())
-                    .in_field("etag")
-                    .with_hint("get it again and decide on what it is now"));
+    return fail(
+        Error(Code::Aborted, "ETAG_MISMATCH", message.name() + " has changed since etag " + wanted)
+            .on(message.name())
+            .in_field("etag")
+            .with_hint("get it again and decide on what it is now"));
 }
 
 }  // namespace skep::mgmt

@@ -12,7 +12,8 @@ namespace skep::mgmt {
 class Statement {
   public:
     Statement(sqlite3* database, const std::string& sql) {
-        status_ = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()), &statement_, nullptr);
+        status_ = sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()),
+                                     &statement_, nullptr);
     }
     ~Statement() { sqlite3_finalize(statement_); }
     Statement(const Statement&) = delete;
@@ -20,8 +21,8 @@ class Statement {
 
     Statement& bind(std::string_view text) {
         if (status_ == SQLITE_OK)
-            status_ = sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
-                                        SQLITE_TRANSIENT);
+            status_ = sqlite3_bind_text(statement_, ++bound_, text.data(),
+                                        static_cast<int>(text.size()), SQLITE_TRANSIENT);
         return *this;
     }
     Statement& bind(std::int64_t number) {
@@ -31,8 +32,8 @@ class Statement {
     }
     Statement& bind_blob(std::string_view bytes) {
         if (status_ == SQLITE_OK)
-            status_ = sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
-                                        SQLITE_TRANSIENT);
+            status_ = sqlite3_bind_blob(statement_, ++bound_, bytes.data(),
+                                        static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
         return *this;
     }
     // SQLITE_ROW, SQLITE_DONE or the error of this or an earlier step.

@@ -1,5 +1,5 @@
-// The framing of the control socket (proto/skep/control/v1/control.proto): each message after its length,
-// uint32 little endian, at most 1 MiB.
+// The framing of the control socket (proto/skep/control/v1/control.proto): each message after its
+// length, uint32 little endian, at most 1 MiB.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -20,7 +20,8 @@ Result<std::string> make_frame(std::string_view message);
 class FrameReader {
   public:
     void feed(std::string_view bytes) { buffer_ += bytes; }
-    // The next whole message; none yet; or OUT_OF_RANGE, after which the stream cannot be followed any more.
+    // The next whole message; none yet; or OUT_OF_RANGE, after which the stream cannot be followed
+    // any more.
     Result<std::optional<std::string>> next();
 
   private:

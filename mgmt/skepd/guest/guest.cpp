@@ -39,9 +39,11 @@ std::string death_of(int status) {
 
 }  // namespace
 
-Guest::Guest(VmmDevice device, OnEnd on_end) : device_(std::move(device)), on_end_(std::move(on_end)) {}
+Guest::Guest(VmmDevice device, OnEnd on_end)
+    : device_(std::move(device)), on_end_(std::move(on_end)) {}
 
-Result<std::shared_ptr<Guest>> Guest::start(const VmmPaths& paths, const std::string& name, OnEnd on_end) {
+Result<std::shared_ptr<Guest>> Guest::start(const VmmPaths& paths, const std::string& name,
+                                            OnEnd on_end) {
     RETURN_IF_ERROR(check_can_run_guests(paths));
     auto device = VmmDevice::create(paths, name);
     RETURN_IF_ERROR(device);
@@ -110,7 +112,8 @@ Result<void> Guest::send(const Request& request, std::span<const int> fds) {
     return {};
 }
 
-Result<Guest::Response> Guest::call(Request request, std::span<const int> fds, const Progress& progress) {
+Result<Guest::Response> Guest::call(Request request, std::span<const int> fds,
+                                    const Progress& progress) {
     std::lock_guard one_at_a_time(calls_);
     {
         std::lock_guard lock(mutex_);
@@ -170,7 +173,8 @@ Result<void> Guest::pause() {
     return {};
 }
 
-Result<skep::control::v1::SaveResult> Guest::save(int fd, const std::string& creator, const Progress& progress) {
+Result<skep::control::v1::SaveResult> Guest::save(int fd, const std::string& creator,
+                                                  const Progress& progress) {
     Request request;
     request.mutable_save()->set_creator(creator);
     const int fds[] = {fd};
@@ -201,7 +205,8 @@ void Guest::end(std::chrono::seconds patience) {
 
 bool Guest::type(std::string_view bytes) {
     while (!bytes.empty()) {
-        auto sent = ::send(console_fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        auto sent =
+            ::send(console_fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0) {
             bytes.remove_prefix(static_cast<std::size_t>(sent));
             continue;
@@ -282,7 +287,8 @@ void Guest::take(Response response) {
         if (response.event().has_progress()) {
             std::lock_guard lock(mutex_);
             if (progress_ && *progress_)
-                (*progress_)(response.event().progress().done_bytes(), response.event().progress().total_bytes());
+                (*progress_)(response.event().progress().done_bytes(),
+                             response.event().progress().total_bytes());
         }
         return;
     }
@@ -307,7 +313,8 @@ void Guest::take_state(const State& state) {
                                                              : "the guest turned itself off"};
         request.set_id(next_id_++);
     }
-    // Its process lingers to be asked about it; nobody will. If this cannot be sent it is ending anyway.
+    // Its process lingers to be asked about it; nobody will. If this cannot be sent it is ending
+    // anyway.
     [[maybe_unused]] auto sent = send(request, {});
 }
 

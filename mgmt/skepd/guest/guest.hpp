@@ -1,8 +1,9 @@
-// A running guest as skepd sees it: the kernel's guest object, the skep-vmm process that owns its devices, the
-// control socket between us, its console.
+// A running guest as skepd sees it: the kernel's guest object, the skep-vmm process that owns its
+// devices, the control socket between us, its console.
 //
-// One thread per guest follows the control socket and the console and, when the process has ended, gives the
-// guest's memory back and tells the owner. Requests are made from other threads, one at a time.
+// One thread per guest follows the control socket and the console and, when the process has ended,
+// gives the guest's memory back and tells the owner. Requests are made from other threads, one at a
+// time.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -36,12 +37,13 @@ struct GuestEnd {
 class Guest {
   public:
     using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
-    // Called once, on the guest's thread, after its memory has been given back. Must not drop the last
-    // reference to the guest: its destructor joins that thread.
+    // Called once, on the guest's thread, after its memory has been given back. Must not drop the
+    // last reference to the guest: its destructor joins that thread.
     using OnEnd = std::function<void(const GuestEnd&)>;
 
     // Makes the guest in the kernel and starts its device process; no machine is built yet.
-    static Result<std::shared_ptr<Guest>> start(const VmmPaths& paths, const std::string& name, OnEnd on_end);
+    static Result<std::shared_ptr<Guest>> start(const VmmPaths& paths, const std::string& name,
+                                                OnEnd on_end);
     // Kills what still runs.
     ~Guest();
 
@@ -52,8 +54,10 @@ class Guest {
     Result<void> run();
     Result<void> pause();
     // The guest stays paused.
-    Result<skep::control::v1::SaveResult> save(int fd, const std::string& creator, const Progress& progress);
-    // Ends the guest: asks its process to, and kills it after `patience`. Returns when all of it is gone.
+    Result<skep::control::v1::SaveResult> save(int fd, const std::string& creator,
+                                               const Progress& progress);
+    // Ends the guest: asks its process to, and kills it after `patience`. Returns when all of it is
+    // gone.
     void end(std::chrono::seconds patience);
 
     // Types into the serial console. False: the guest has ended.
@@ -70,8 +74,8 @@ class Guest {
 
     // The guest's thread.
     void follow();
-    bool read_control();   // false: the other end is closed or talks nonsense
-    bool read_console();   // false: nothing will follow
+    bool read_control();  // false: the other end is closed or talks nonsense
+    bool read_console();  // false: nothing will follow
     void take(Response response);
     void take_state(const skep::control::v1::State& state);
     void finish();
@@ -94,7 +98,7 @@ class Guest {
     std::optional<Response> answer_;
     const Progress* progress_ = nullptr;
     bool ended_ = false;
-    bool end_wanted_ = false;  // by us
+    bool end_wanted_ = false;      // by us
     std::optional<GuestEnd> end_;  // how, if the guest or its process told before it ended
 };
 

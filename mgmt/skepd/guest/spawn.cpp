@@ -11,8 +11,8 @@
 namespace skep::mgmt {
 namespace {
 
-// A copy above the numbers that the child's descriptors get, so that none overwrites another. Descriptors
-// are close-on-exec everywhere in skepd; the copies made for the child are not.
+// A copy above the numbers that the child's descriptors get, so that none overwrites another.
+// Descriptors are close-on-exec everywhere in skepd; the copies made for the child are not.
 UniqueFd copy_above(int fd) {
     return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 16));
 }
@@ -32,7 +32,8 @@ struct Attributes {
 
 Result<pid_t> spawn_device_process(const std::string& program, const std::string& name, int control,
                                    int device, int console) {
-    auto high_control = copy_above(control), high_device = copy_above(device), high_console = copy_above(console);
+    auto high_control = copy_above(control), high_device = copy_above(device),
+         high_console = copy_above(console);
     if (!high_control || !high_device || !high_console)
         return fail(system_error(errno, "cannot copy a descriptor for " + program));
     FileActions files;
@@ -51,7 +52,8 @@ Result<pid_t> spawn_device_process(const std::string& program, const std::string
     char* argv[] = {const_cast<char*>(program.c_str()), const_cast<char*>(name.c_str()), nullptr};
     char* environment[] = {const_cast<char*>("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nullptr};
     pid_t pid = -1;
-    int error = ::posix_spawn(&pid, program.c_str(), &files.actions, &spawn.attributes, argv, environment);
+    int error =
+        ::posix_spawn(&pid, program.c_str(), &files.actions, &spawn.attributes, argv, environment);
     if (error != 0)
         return fail(system_error(error, "cannot start " + program));
     return pid;

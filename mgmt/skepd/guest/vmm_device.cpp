@@ -37,14 +37,17 @@ int destroy_by_name(int control, const std::string& name) {
 
 Result<void> check_can_run_guests(const VmmPaths& paths) {
     if (::access(paths.control.c_str(), R_OK | W_OK) != 0)
-        return fail(Error(Code::FailedPrecondition, "NO_HYPERVISOR",
-                          "this machine cannot run guests: " + paths.control + ": " + std::strerror(errno))
-                        .on("host")
-                        .with_hint("boot the appliance with its hypervisor; 'skep host get' shows whether it is there"));
+        return fail(
+            Error(Code::FailedPrecondition, "NO_HYPERVISOR",
+                  "this machine cannot run guests: " + paths.control + ": " + std::strerror(errno))
+                .on("host")
+                .with_hint("boot the appliance with its hypervisor; 'skep host get' shows whether "
+                           "it is there"));
     if (::access(paths.program.c_str(), X_OK) != 0)
-        return fail(Error(Code::FailedPrecondition, "NO_DEVICE_PROGRAM",
-                          "this machine cannot run guests: " + paths.program + ": " + std::strerror(errno))
-                        .on("host"));
+        return fail(
+            Error(Code::FailedPrecondition, "NO_DEVICE_PROGRAM",
+                  "this machine cannot run guests: " + paths.program + ": " + std::strerror(errno))
+                .on("host"));
     return {};
 }
 

@@ -1,5 +1,5 @@
-// A guest of the control kernel: made through /dev/vmmctl, opened as /dev/vmm/NAME, destroyed in the end
-// (kernel/include/uapi/skep/vmm.h). Its memory comes back when it is destroyed.
+// A guest of the control kernel: made through /dev/vmmctl, opened as /dev/vmm/NAME, destroyed in
+// the end (kernel/include/uapi/skep/vmm.h). Its memory comes back when it is destroyed.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -36,7 +36,8 @@ class VmmDevice {
     Result<void> destroy();
 
   private:
-    VmmDevice(UniqueFd control, std::string name) : control_(std::move(control)), name_(std::move(name)) {}
+    VmmDevice(UniqueFd control, std::string name)
+        : control_(std::move(control)), name_(std::move(name)) {}
 
     UniqueFd control_;  // empty after a move or destroy()
     UniqueFd node_;

@@ -66,7 +66,8 @@ skep::api::v1::Host host_info(const std::string& vmm_control) {
     auto cpus = ::sysconf(_SC_NPROCESSORS_ONLN);
     host.set_cpus(cpus > 0 ? static_cast<std::uint32_t>(cpus) : 1);
     auto up = std::chrono::steady_clock::now() - process_start;
-    host.mutable_process_uptime()->set_seconds(std::chrono::duration_cast<std::chrono::seconds>(up).count());
+    host.mutable_process_uptime()->set_seconds(
+        std::chrono::duration_cast<std::chrono::seconds>(up).count());
     add_hypervisor(host, vmm_control);
     return host;
 }

@@ -34,7 +34,8 @@ Operations::~Operations() {
     changed_.wait(lock, [&] { return running_.empty(); });
 }
 
-void Operations::Handle::progress(const std::string& stage, std::uint64_t done_bytes, std::uint64_t total_bytes) {
+void Operations::Handle::progress(const std::string& stage, std::uint64_t done_bytes,
+                                  std::uint64_t total_bytes) {
     std::lock_guard lock(owner_->mutex_);
     auto& progress = *operation_.mutable_progress();
     progress.set_stage(stage);
@@ -42,7 +43,8 @@ void Operations::Handle::progress(const std::string& stage, std::uint64_t done_b
     progress.set_total_bytes(total_bytes);
 }
 
-Result<std::optional<Operation>> Operations::earlier(const std::string& kind, const std::string& request_id) {
+Result<std::optional<Operation>> Operations::earlier(const std::string& kind,
+                                                     const std::string& request_id) {
     if (request_id.empty())
         return std::nullopt;
     auto id = catalogue_.operation_of_request(kind, request_id);
@@ -73,7 +75,9 @@ Result<Operation> Operations::begin(const std::string& kind, const std::string& 
         running_[id] = handle;
     }
     try {
-        std::thread([this, handle, work = std::move(body)]() mutable { run(handle, std::move(work)); }).detach();
+        std::thread([this, handle, work = std::move(body)]() mutable {
+            run(handle, std::move(work));
+        }).detach();
     } catch (const std::system_error& error) {
         Outcome outcome = fail(Error(Code::ResourceExhausted, "NO_THREAD",
                                      std::string("cannot begin the operation: ") + error.what()));
@@ -94,10 +98,11 @@ void Operations::run(std::shared_ptr<Handle> handle, Body body) {
     auto& operation = handle->operation_;
     finish(operation, outcome);
     if (!outcome)
-        std::printf("skepd: %s of %s failed: %s\n", operation.kind().c_str(), operation.target().c_str(),
-                    outcome.error().message.c_str());
+        std::printf("skepd: %s of %s failed: %s\n", operation.kind().c_str(),
+                    operation.target().c_str(), outcome.error().message.c_str());
     auto id = id_of(operation);
-    if (auto stored = catalogue_.update(Table::Operations, id, operation.SerializeAsString()); !stored)
+    if (auto stored = catalogue_.update(Table::Operations, id, operation.SerializeAsString());
+        !stored)
         std::printf("skepd: %s\n", stored.error().message.c_str());
     if (auto pruned = catalogue_.prune_operations(kKeptOperations); !pruned)
         std::printf("skepd: %s\n", pruned.error().message.c_str());
@@ -110,7 +115,8 @@ Result<Operation> Operations::stored(const std::string& id) {
     RETURN_IF_ERROR(row);
     Operation operation;
     if (!operation.ParseFromString(row->record))
-        return fail(Error(Code::DataLoss, "CATALOGUE_DAMAGED", "the record of operations/" + id + " is damaged"));
+        return fail(Error(Code::DataLoss, "CATALOGUE_DAMAGED",
+                          "the record of operations/" + id + " is damaged"));
     return operation;
 }
 
@@ -170,8 +176,10 @@ Result<void> Operations::abort_unfinished() {
             Operation operation;
             if (!operation.ParseFromString(row.record) || operation.done())
                 continue;
-            finish(operation, fail(Error(Code::Aborted, "SKEPD_RESTARTED", "skepd ended while this was under way")));
-            RETURN_IF_ERROR(catalogue_.update(Table::Operations, row.id, operation.SerializeAsString()));
+            finish(operation, fail(Error(Code::Aborted, "SKEPD_RESTARTED",
+                                         "skepd ended while this was under way")));
+            RETURN_IF_ERROR(
+                catalogue_.update(Table::Operations, row.id, operation.SerializeAsString()));
         }
         before = rows->back().sequence;
     }

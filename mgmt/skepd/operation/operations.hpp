@@ -1,5 +1,6 @@
-// Work that outlives the call that began it (AIP-151). Each operation runs on a thread of its own; its record is in
-// the catalogue from the start, so that one that a power cut interrupted is found and said to be aborted.
+// Work that outlives the call that began it (AIP-151). Each operation runs on a thread of its own;
+// its record is in the catalogue from the start, so that one that a power cut interrupted is found
+// and said to be aborted.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -31,7 +32,8 @@ class Operations {
     // What an operation's body sees of it.
     class Handle {
       public:
-        void progress(const std::string& stage, std::uint64_t done_bytes, std::uint64_t total_bytes);
+        void progress(const std::string& stage, std::uint64_t done_bytes,
+                      std::uint64_t total_bytes);
         bool cancelled() const { return cancelled_; }
         // From here on cancelling is refused (or, by default, until a body says that it looks).
         void allow_cancel(bool allowed) { cancellable_ = allowed; }
@@ -43,11 +45,13 @@ class Operations {
         std::atomic<bool> cancelled_ = false, cancellable_ = false;
     };
 
-    using Outcome = Result<std::unique_ptr<google::protobuf::Message>>;  // the resource it made or changed
+    using Outcome =
+        Result<std::unique_ptr<google::protobuf::Message>>;  // the resource it made or changed
     using Body = std::move_only_function<Outcome(Handle&)>;
 
     // The operation that a request with this id began before, if any.
-    Result<std::optional<skep::api::v1::Operation>> earlier(const std::string& kind, const std::string& request_id);
+    Result<std::optional<skep::api::v1::Operation>> earlier(const std::string& kind,
+                                                            const std::string& request_id);
     Result<skep::api::v1::Operation> begin(const std::string& kind, const std::string& target,
                                            const std::string& request_id, Body body);
 

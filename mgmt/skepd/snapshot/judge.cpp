@@ -26,7 +26,9 @@ Error translated(const snapshot::Error& error, const std::string& name) {
         default:
             return Error(Code::DataLoss, "SNAPSHOT_DAMAGED", message)
                 .on(name)
-                .with_hint("the file is damaged or incomplete: export it again, compare sizes and digests");
+                .with_hint(
+                    "the file is damaged or incomplete: export it again, compare sizes and "
+                    "digests");
     }
 }
 

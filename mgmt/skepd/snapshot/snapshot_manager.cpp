@@ -34,7 +34,8 @@ SnapshotManager::Reservation::~Reservation() {
     manager_.reserved_.erase(id_);
 }
 
-Result<std::shared_ptr<SnapshotManager::Reservation>> SnapshotManager::reserve(const std::string& id) {
+Result<std::shared_ptr<SnapshotManager::Reservation>> SnapshotManager::reserve(
+    const std::string& id) {
     std::lock_guard lock(mutex_);
     auto there = catalogue_.get(Table::Snapshots, id);
     if (there || reserved_.contains(id))
@@ -52,7 +53,8 @@ Result<Snapshot> SnapshotManager::get(const std::string& id) {
     return get_record<Snapshot>(catalogue_, Table::Snapshots, id);
 }
 
-Result<Snapshot> SnapshotManager::record(const std::string& id, Snapshot snapshot, PartialFile file) {
+Result<Snapshot> SnapshotManager::record(const std::string& id, Snapshot snapshot,
+                                         PartialFile file) {
     snapshot.set_name(name_of(id));
     snapshot.set_uid(random_hex(8));
     *snapshot.mutable_create_time() = timestamp_now();
@@ -100,32 +102,33 @@ Result<Operation> SnapshotManager::save(const std::string& vm_id, const std::str
     RETURN_IF_ERROR(vm);
     if (vm->state() != VM_STATE_RUNNING && vm->state() != VM_STATE_PAUSED)
         return fail(Error(Code::FailedPrecondition, "VM_WRONG_STATE",
-                          vm->name() + " is " + state_text(vm->state()) + "; only a running guest can be saved")
+                          vm->name() + " is " + state_text(vm->state()) +
+                              "; only a running guest can be saved")
                         .on(vm->name())
                         .with_hint("start it: skep vm start " + vm_id));
-    return operations_.begin("SaveSnapshot", vm->name(), request_id,
-                             [this, vm_id, id, stop, held = *claim,
-                              reserved = *reservation](Operations::Handle& handle) {
-                                 return save_now(vm_id, id, stop, handle);
-                             });
+    return operations_.begin(
+        "SaveSnapshot", vm->name(), request_id,
+        [this, vm_id, id, stop, held = *claim, reserved = *reservation](
+            Operations::Handle& handle) { return save_now(vm_id, id, stop, handle); });
 }
 
-Operations::Outcome SnapshotManager::save_now(const std::string& vm_id, const std::string& id, bool stop,
-                                              Operations::Handle& handle) {
+Operations::Outcome SnapshotManager::save_now(const std::string& vm_id, const std::string& id,
+                                              bool stop, Operations::Handle& handle) {
     auto vm = vms_.get(vm_id);
     RETURN_IF_ERROR(vm);
     auto guest = vms_.guest(vm_id);
     if (!guest)
-        return fail(Error(Code::Aborted, "GUEST_ENDED", vm->name() + " has ended: " + vm->state_detail()));
+        return fail(
+            Error(Code::Aborted, "GUEST_ENDED", vm->name() + " has ended: " + vm->state_detail()));
     bool was_paused = vm->state() == VM_STATE_PAUSED;
     auto file = PartialFile::create(store_.snapshots(), id, 0600);
     RETURN_IF_ERROR(file);
     auto write_only = open_file(file->path(), O_WRONLY);
     RETURN_IF_ERROR(write_only);
     RETURN_IF_ERROR(vms_.set_state(vm_id, VM_STATE_SAVING, ""));
-    auto saved = guest->save(write_only->get(), creator(), [&](std::uint64_t done, std::uint64_t total) {
-        handle.progress("saving", done, total);
-    });
+    auto saved = guest->save(
+        write_only->get(), creator(),
+        [&](std::uint64_t done, std::uint64_t total) { handle.progress("saving", done, total); });
     auto kept = [&]() -> Result<Snapshot> {
         RETURN_IF_ERROR(saved);
         Snapshot snapshot;
@@ -141,13 +144,15 @@ Operations::Outcome SnapshotManager::save_now(const std::string& vm_id, const st
     // The guest is paused now. It ends only if what was to be kept is kept.
     if (kept && stop) {
         guest->end(kEndPatience);
-        RETURN_IF_ERROR(vms_.set_state(vm_id, VM_STATE_STOPPED, "saved as " + name_of(id) + " and stopped"));
+        RETURN_IF_ERROR(
+            vms_.set_state(vm_id, VM_STATE_STOPPED, "saved as " + name_of(id) + " and stopped"));
     } else if (was_paused) {
         RETURN_IF_ERROR(vms_.set_state(vm_id, VM_STATE_PAUSED, ""));
     } else {
         auto resumed = guest->run();
-        RETURN_IF_ERROR(vms_.set_state(vm_id, resumed ? VM_STATE_RUNNING : VM_STATE_PAUSED,
-                                       resumed ? "" : "not running after a save: " + resumed.error().message));
+        RETURN_IF_ERROR(
+            vms_.set_state(vm_id, resumed ? VM_STATE_RUNNING : VM_STATE_PAUSED,
+                           resumed ? "" : "not running after a save: " + resumed.error().message));
         if (kept)
             RETURN_IF_ERROR(resumed);
     }
@@ -155,8 +160,8 @@ Operations::Outcome SnapshotManager::save_now(const std::string& vm_id, const st
     return std::make_unique<Snapshot>(*kept);
 }
 
-Result<Operation> SnapshotManager::restore(const std::string& id, const std::string& vm_id, bool paused,
-                                           const std::string& request_id) {
+Result<Operation> SnapshotManager::restore(const std::string& id, const std::string& vm_id,
+                                           bool paused, const std::string& request_id) {
     auto earlier = operations_.earlier("RestoreSnapshot", request_id);
     RETURN_IF_ERROR(earlier);
     if (*earlier)
@@ -172,24 +177,25 @@ Result<Operation> SnapshotManager::restore(const std::string& id, const std::str
     vm.set_state(VM_STATE_RESTORING);
     vm.set_source_snapshot(snapshot->name());
     RETURN_IF_ERROR(vms_.insert(vm));
-    auto operation = operations_.begin(
-        "RestoreSnapshot", vm.name(), request_id,
-        [this, snapshot = *snapshot, vm_id, paused, held = *claim](Operations::Handle& handle) -> Operations::Outcome {
-            auto outcome = restore_now(snapshot, vm_id, paused, handle);
-            if (!outcome) {
-                vms_.end_guest(vm_id);
-                [[maybe_unused]] auto discarded = vms_.discard(vm_id);
-            }
-            return outcome;
-        });
+    auto operation =
+        operations_.begin("RestoreSnapshot", vm.name(), request_id,
+                          [this, snapshot = *snapshot, vm_id, paused,
+                           held = *claim](Operations::Handle& handle) -> Operations::Outcome {
+                              auto outcome = restore_now(snapshot, vm_id, paused, handle);
+                              if (!outcome) {
+                                  vms_.end_guest(vm_id);
+                                  [[maybe_unused]] auto discarded = vms_.discard(vm_id);
+                              }
+                              return outcome;
+                          });
     if (!operation) {
         [[maybe_unused]] auto discarded = vms_.discard(vm_id);
     }
     return operation;
 }
 
-Operations::Outcome SnapshotManager::restore_now(const Snapshot& snapshot, const std::string& vm_id, bool paused,
-                                                 Operations::Handle& handle) {
+Operations::Outcome SnapshotManager::restore_now(const Snapshot& snapshot, const std::string& vm_id,
+                                                 bool paused, Operations::Handle& handle) {
     auto snapshot_id = parse_name(snapshot.name(), "snapshots", "name");
     RETURN_IF_ERROR(snapshot_id);
     auto file = open_file(store_.snapshot(*snapshot_id), O_RDONLY);

@@ -1,7 +1,7 @@
 // Saved guests: made from running VMs, made into VMs, taken in from outside.
 //
-// A snapshot is a file; the record beside it in the catalogue is a summary. No file gets a record before
-// it is whole: saved to the end, or imported and verified by the snapshot library.
+// A snapshot is a file; the record beside it in the catalogue is a summary. No file gets a record
+// before it is whole: saved to the end, or imported and verified by the snapshot library.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -23,20 +23,23 @@ class SnapshotManager {
     using Snapshot = skep::api::v1::Snapshot;
     using Operation = skep::api::v1::Operation;
 
-    SnapshotManager(Catalogue& catalogue, Operations& operations, const Store& store, VmManager& vms)
+    SnapshotManager(Catalogue& catalogue, Operations& operations, const Store& store,
+                    VmManager& vms)
         : catalogue_(catalogue), operations_(operations), store_(store), vms_(vms) {}
 
-    Result<Operation> save(const std::string& vm, const std::string& id, bool stop, const std::string& request_id);
+    Result<Operation> save(const std::string& vm, const std::string& id, bool stop,
+                           const std::string& request_id);
     Result<Operation> restore(const std::string& id, const std::string& vm, bool paused,
                               const std::string& request_id);
     Result<Snapshot> get(const std::string& id);
     Result<void> remove(const std::string& id, const std::string& etag);
 
-    // An id that is being made: held from before the first byte until the record is there, so that two
-    // makers of the same snapshot do not both work to the end.
+    // An id that is being made: held from before the first byte until the record is there, so that
+    // two makers of the same snapshot do not both work to the end.
     class Reservation {
       public:
-        Reservation(SnapshotManager& manager, std::string id) : manager_(manager), id_(std::move(id)) {}
+        Reservation(SnapshotManager& manager, std::string id)
+            : manager_(manager), id_(std::move(id)) {}
         ~Reservation();
         Reservation(const Reservation&) = delete;
 
@@ -47,12 +50,14 @@ class SnapshotManager {
     // ALREADY_EXISTS if it is there or in the making.
     Result<std::shared_ptr<Reservation>> reserve(const std::string& id);
 
-    // Judges a received file, and if it is good makes it snapshots/ID. DATA_LOSS, FAILED_PRECONDITION (made for
-    // a newer Skep) or INVALID_ARGUMENT name the record and the offset.
+    // Judges a received file, and if it is good makes it snapshots/ID. DATA_LOSS,
+    // FAILED_PRECONDITION (made for a newer Skep) or INVALID_ARGUMENT name the record and the
+    // offset.
     Result<Snapshot> admit(const std::string& id, PartialFile file);
 
   private:
-    Operations::Outcome save_now(const std::string& vm, const std::string& id, bool stop, Operations::Handle& handle);
+    Operations::Outcome save_now(const std::string& vm, const std::string& id, bool stop,
+                                 Operations::Handle& handle);
     Operations::Outcome restore_now(const Snapshot& snapshot, const std::string& vm, bool paused,
                                     Operations::Handle& handle);
     Result<Snapshot> record(const std::string& id, Snapshot snapshot, PartialFile file);

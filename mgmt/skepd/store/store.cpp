@@ -20,8 +20,8 @@ bool all_zero(const char* data, std::size_t size) {
 }
 
 // Copies the image to the start of the disk; zeros are left out, so that the disk stays sparse.
-Result<void> copy_image(const std::string& image, int disk, std::uint64_t& done, std::uint64_t total,
-                        const Store::Progress& progress) {
+Result<void> copy_image(const std::string& image, int disk, std::uint64_t& done,
+                        std::uint64_t total, const Store::Progress& progress) {
     auto source = open_file(image, O_RDONLY);
     RETURN_IF_ERROR(source);
     std::vector<char> piece(kPiece);
@@ -36,7 +36,8 @@ Result<void> copy_image(const std::string& image, int disk, std::uint64_t& done,
             return {};
         auto size = static_cast<std::size_t>(count);
         for (std::size_t written = 0; written < size && !all_zero(piece.data(), size);) {
-            auto result = ::pwrite(disk, piece.data() + written, size - written, static_cast<off_t>(offset + written));
+            auto result = ::pwrite(disk, piece.data() + written, size - written,
+                                   static_cast<off_t>(offset + written));
             if (result < 0 && errno == EINTR)
                 continue;
             if (result < 0)
@@ -46,7 +47,8 @@ Result<void> copy_image(const std::string& image, int disk, std::uint64_t& done,
         offset += size;
         done += size;
         if (!progress(done, total))
-            return fail(Error(Code::Cancelled, "CANCELLED", "cancelled while disks were being copied"));
+            return fail(
+                Error(Code::Cancelled, "CANCELLED", "cancelled while disks were being copied"));
     }
 }
 
@@ -60,7 +62,8 @@ Result<void> remove_unrecorded(Catalogue& catalogue, Table table, const std::str
             continue;
         if (row.error().code != Code::NotFound)
             return fail(row.error());
-        std::printf("skepd: removing %s/%s, left by a run that was cut off\n", directory.c_str(), name.c_str());
+        std::printf("skepd: removing %s/%s, left by a run that was cut off\n", directory.c_str(),
+                    name.c_str());
         RETURN_IF_ERROR(remove_tree(directory + "/" + name));
     }
     return {};
@@ -81,8 +84,8 @@ Result<void> Store::tidy(Catalogue& catalogue) {
     return remove_unrecorded(catalogue, Table::Vms, vms());
 }
 
-Result<void> Store::make_disks(const std::string& vm, const skep::vm::v1::MachineSpec& spec, bool with_content,
-                               const Progress& progress) const {
+Result<void> Store::make_disks(const std::string& vm, const skep::vm::v1::MachineSpec& spec,
+                               bool with_content, const Progress& progress) const {
     auto partial = vms() + "/." + vm + "." + random_hex(4) + ".partial";
     struct Cleanup {
         std::string path;
@@ -97,9 +100,11 @@ Result<void> Store::make_disks(const std::string& vm, const skep::vm::v1::Machin
         auto file = open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600);
         RETURN_IF_ERROR(file);
         if (with_content && !disk.image().empty())
-            RETURN_IF_ERROR(copy_image(root_ + "/" + disk.image(), file->get(), done, total, progress));
+            RETURN_IF_ERROR(
+                copy_image(root_ + "/" + disk.image(), file->get(), done, total, progress));
         if (with_content && ::ftruncate(file->get(), static_cast<off_t>(disk.size_bytes())) != 0)
-            return fail(system_error(errno, "cannot make a disk of " + std::to_string(disk.size_bytes()) + " bytes"));
+            return fail(system_error(
+                errno, "cannot make a disk of " + std::to_string(disk.size_bytes()) + " bytes"));
         if (::fsync(file->get()) != 0 && errno != EINVAL)
             return fail(system_error(errno, "cannot sync " + path));
     }

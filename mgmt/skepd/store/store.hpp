@@ -6,8 +6,8 @@
 //   snapshots/ID       saved guests
 //   vms/ID/DISK        disks of VMs
 //
-// A file comes before its record and goes after it, so that what a cut-off run leaves is a file without a record;
-// tidy() removes those, and everything partial.
+// A file comes before its record and goes after it, so that what a cut-off run leaves is a file
+// without a record; tidy() removes those, and everything partial.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -32,14 +32,16 @@ class Store {
     std::string vms() const { return root_ + "/vms"; }
     std::string image(const std::string& id) const { return images() + "/" + id; }
     std::string snapshot(const std::string& id) const { return snapshots() + "/" + id; }
-    std::string disk(const std::string& vm, const std::string& disk) const { return vms() + "/" + vm + "/" + disk; }
+    std::string disk(const std::string& vm, const std::string& disk) const {
+        return vms() + "/" + vm + "/" + disk;
+    }
 
     // Called between pieces of long work; false ends it with CANCELLED.
     using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
-    // Makes a VM's disks, all of them or none: of their size, with the content of their image if they name
-    // one (`with_content`), else empty.
-    Result<void> make_disks(const std::string& vm, const skep::vm::v1::MachineSpec& spec, bool with_content,
-                            const Progress& progress) const;
+    // Makes a VM's disks, all of them or none: of their size, with the content of their image if
+    // they name one (`with_content`), else empty.
+    Result<void> make_disks(const std::string& vm, const skep::vm::v1::MachineSpec& spec,
+                            bool with_content, const Progress& progress) const;
     Result<void> remove_disks(const std::string& vm) const;
 
   private:

@@ -22,7 +22,8 @@ Error bad(const std::string& field, const std::string& what) {
 }
 
 // -> the image's size; `name` becomes "images/ID".
-Result<std::uint64_t> resolve_image(std::string& name, const std::string& field, const ImageSize& image_size) {
+Result<std::uint64_t> resolve_image(std::string& name, const std::string& field,
+                                    const ImageSize& image_size) {
     auto id = parse_name(name, "images", field);
     RETURN_IF_ERROR(id);
     auto size = image_size(*id);
@@ -55,7 +56,8 @@ Result<void> check_disk(skep::vm::v1::Disk& disk, const std::string& field, int 
             return fail(bad(field + ".size_bytes", "smaller than " + disk.image() + " (" +
                                                        std::to_string(*size) + " bytes)"));
     }
-    if (disk.size_bytes() == 0 || disk.size_bytes() % kSector != 0 || disk.size_bytes() > kLargestDisk)
+    if (disk.size_bytes() == 0 || disk.size_bytes() % kSector != 0 ||
+        disk.size_bytes() > kLargestDisk)
         return fail(bad(field + ".size_bytes", "must be a multiple of 512 above 0, not " +
                                                    std::to_string(disk.size_bytes())));
     return {};
@@ -63,7 +65,8 @@ Result<void> check_disk(skep::vm::v1::Disk& disk, const std::string& field, int 
 
 }  // namespace
 
-Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec, const ImageSize& image_size) {
+Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec,
+                                               const ImageSize& image_size) {
     if (spec.vcpus() == 0)
         spec.set_vcpus(1);
     if (spec.vcpus() > kMostVcpus)
@@ -75,7 +78,8 @@ Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec, c
                                                     std::to_string(spec.memory_bytes())));
     auto& boot = *spec.mutable_boot();
     if (boot.kernel().empty())
-        return fail(bad("vm.spec.boot.kernel", "missing: a guest boots from the image of a Linux kernel (bzImage)"));
+        return fail(bad("vm.spec.boot.kernel",
+                        "missing: a guest boots from the image of a Linux kernel (bzImage)"));
     RETURN_IF_ERROR(resolve_image(*boot.mutable_kernel(), "vm.spec.boot.kernel", image_size));
     if (!boot.initrd().empty())
         RETURN_IF_ERROR(resolve_image(*boot.mutable_initrd(), "vm.spec.boot.initrd", image_size));

@@ -14,8 +14,9 @@ namespace skep::mgmt {
 // Size of the image "images/ID", or NOT_FOUND.
 using ImageSize = std::function<Result<std::uint64_t>(const std::string& id)>;
 
-// vcpus 0 becomes 1, memory 0 becomes 256 MiB, image names become "images/ID", a disk's name "diskN", its size that
-// of its image. Errors name the field, as in "vm.spec.disks[1].size_bytes".
-Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec, const ImageSize& image_size);
+// vcpus 0 becomes 1, memory 0 becomes 256 MiB, image names become "images/ID", a disk's name
+// "diskN", its size that of its image. Errors name the field, as in "vm.spec.disks[1].size_bytes".
+Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec,
+                                               const ImageSize& image_size);
 
 }  // namespace skep::mgmt

@@ -39,7 +39,8 @@ bool has_guest(VmState state) {
 
 std::string state_text(VmState state) {
     auto text = VmState_Name(state).substr(sizeof "VM_STATE_" - 1);
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
     return text;
 }
 
@@ -57,9 +58,10 @@ Result<std::shared_ptr<VmManager::Claim>> VmManager::claim(const std::string& id
     auto ended = take_ended();
     std::lock_guard lock(mutex_);
     if (!claimed_.insert(id).second)
-        return fail(Error(Code::FailedPrecondition, "VM_BUSY", "another operation works on " + name_of(id))
-                        .on(name_of(id))
-                        .with_hint("'skep operation list' shows it; try again when it is done"));
+        return fail(
+            Error(Code::FailedPrecondition, "VM_BUSY", "another operation works on " + name_of(id))
+                .on(name_of(id))
+                .with_hint("'skep operation list' shows it; try again when it is done"));
     return std::make_shared<Claim>(*this, id);
 }
 
@@ -131,7 +133,8 @@ Result<void> VmManager::recover() {
             } else if (has_guest(vm->state())) {
                 VmmDevice::destroy_leftover(paths_, row.id);
                 std::lock_guard lock(mutex_);
-                RETURN_IF_ERROR(store_state(row.id, VM_STATE_STOPPED, "the guest ended when skepd did"));
+                RETURN_IF_ERROR(
+                    store_state(row.id, VM_STATE_STOPPED, "the guest ended when skepd did"));
             }
         }
         after = rows->back().id;
@@ -155,10 +158,12 @@ void VmManager::stop_all() {
 std::size_t VmManager::running() const {
     std::lock_guard lock(mutex_);
     return static_cast<std::size_t>(
-        std::count_if(live_.begin(), live_.end(), [](const auto& entry) { return entry.second.guest != nullptr; }));
+        std::count_if(live_.begin(), live_.end(),
+                      [](const auto& entry) { return entry.second.guest != nullptr; }));
 }
 
-Result<Operation> VmManager::create(const std::string& id, const Vm& vm, const std::string& request_id) {
+Result<Operation> VmManager::create(const std::string& id, const Vm& vm,
+                                    const std::string& request_id) {
     auto earlier = operations_.earlier("CreateVm", request_id);
     RETURN_IF_ERROR(earlier);
     if (*earlier)
@@ -176,14 +181,16 @@ Result<Operation> VmManager::create(const std::string& id, const Vm& vm, const s
     *record.mutable_spec() = *spec;
     record.set_state(VM_STATE_CREATING);
     RETURN_IF_ERROR(insert(record));
-    auto body = [this, id, spec = *spec, held = *held](Operations::Handle& handle) -> Operations::Outcome {
+    auto body = [this, id, spec = *spec,
+                 held = *held](Operations::Handle& handle) -> Operations::Outcome {
         handle.allow_cancel(true);
         auto made = store_.make_disks(id, spec, true, [&](std::uint64_t done, std::uint64_t total) {
             handle.progress("copying disks", done, total);
             return !handle.cancelled();
         });
         handle.allow_cancel(false);
-        auto vm = made ? set_state(id, VM_STATE_STOPPED, "never started") : Result<Vm>(fail(made.error()));
+        auto vm = made ? set_state(id, VM_STATE_STOPPED, "never started")
+                       : Result<Vm>(fail(made.error()));
         if (!vm) {
             [[maybe_unused]] auto discarded = discard(id);
             return fail(vm.error());
@@ -204,7 +211,8 @@ Result<std::shared_ptr<Guest>> VmManager::launch(const std::string& id) {
         run = ++runs_;
         live_[id] = Live{nullptr, nullptr, run};
     }
-    auto guest = Guest::start(paths_, id, [this, id, run](const GuestEnd& end) { guest_ended(id, run, end); });
+    auto guest = Guest::start(paths_, id,
+                              [this, id, run](const GuestEnd& end) { guest_ended(id, run, end); });
     std::lock_guard lock(mutex_);
     auto& live = live_[id];
     RETURN_IF_ERROR(guest);
@@ -263,7 +271,8 @@ Result<Vm> VmManager::boot(const std::string& id) {
         auto record = get_record<Image>(catalogue_, Table::Images, image_id);
         if (!record)
             return fail(Error(Code::FailedPrecondition, "IMAGE_MISSING",
-                              vm->name() + " boots from images/" + image_id + ", which is not on this appliance")
+                              vm->name() + " boots from images/" + image_id +
+                                  ", which is not on this appliance")
                             .on("images/" + image_id)
                             .with_hint("upload it: skep image upload " + image_id + " FILE"));
         auto fd = open_file(store_.image(image_id), O_RDONLY);
@@ -290,7 +299,8 @@ Result<Vm> VmManager::boot(const std::string& id) {
     return set_state(id, VM_STATE_RUNNING, "");
 }
 
-Result<Operation> VmManager::start(const std::string& id, const std::string& etag, const std::string& request_id) {
+Result<Operation> VmManager::start(const std::string& id, const std::string& etag,
+                                   const std::string& request_id) {
     auto earlier = operations_.earlier("StartVm", request_id);
     RETURN_IF_ERROR(earlier);
     if (*earlier)
@@ -310,8 +320,9 @@ Result<Operation> VmManager::start(const std::string& id, const std::string& eta
         [this, id, paused, held = *held](Operations::Handle&) -> Operations::Outcome {
             if (paused) {
                 auto running = guest(id);
-                auto resumed = running ? running->run() : Result<void>(fail(Error(
-                                                              Code::Aborted, "GUEST_ENDED", "the guest has ended")));
+                auto resumed = running ? running->run()
+                                       : Result<void>(fail(Error(Code::Aborted, "GUEST_ENDED",
+                                                                 "the guest has ended")));
                 RETURN_IF_ERROR(resumed);
                 auto vm = set_state(id, VM_STATE_RUNNING, "");
                 RETURN_IF_ERROR(vm);
@@ -328,7 +339,8 @@ Result<Operation> VmManager::start(const std::string& id, const std::string& eta
         });
 }
 
-Result<Operation> VmManager::stop(const std::string& id, const std::string& etag, const std::string& request_id) {
+Result<Operation> VmManager::stop(const std::string& id, const std::string& etag,
+                                  const std::string& request_id) {
     auto earlier = operations_.earlier("StopVm", request_id);
     RETURN_IF_ERROR(earlier);
     if (*earlier)
@@ -360,8 +372,9 @@ Result<void> VmManager::remove(const std::string& id, const std::string& etag, b
     RETURN_IF_ERROR(check_etag(*vm, etag));
     if (guest(id)) {
         if (!force)
-            return fail(wrong_state(*vm, "stopped",
-                                    "stop it first ('skep vm stop " + id + "'), or delete it with --force"));
+            return fail(wrong_state(
+                *vm, "stopped",
+                "stop it first ('skep vm stop " + id + "'), or delete it with --force"));
         end_guest(id);
     }
     return discard(id);
@@ -398,7 +411,8 @@ std::shared_ptr<ConsoleBuffer> VmManager::console(const std::string& id) const {
 Result<void> VmManager::type(const std::string& id, std::string_view bytes) {
     auto running = guest(id);
     if (!running || !running->type(bytes))
-        return fail(Error(Code::FailedPrecondition, "VM_NOT_RUNNING", name_of(id) + " does not run").on(name_of(id)));
+        return fail(Error(Code::FailedPrecondition, "VM_NOT_RUNNING", name_of(id) + " does not run")
+                        .on(name_of(id)));
     return {};
 }
 

@@ -1,10 +1,10 @@
 // The VMs of this appliance: their records, and the guests that run.
 //
-// A VM is worked on by one operation at a time: whoever wants to start, stop, save or delete it claims it first. A guest that
-// ends by itself changes its VM's state whatever holds the claim.
+// A VM is worked on by one operation at a time: whoever wants to start, stop, save or delete it
+// claims it first. A guest that ends by itself changes its VM's state whatever holds the claim.
 //
-// Locks: mutex_ guards the map and the records of VMs; it is not held while a guest is asked for something. Order: mutex_
-// before the catalogue's own.
+// Locks: mutex_ guards the map and the records of VMs; it is not held while a guest is asked for
+// something. Order: mutex_ before the catalogue's own.
 #pragma once
 
 #include "mgmt/common/error.hpp"
@@ -39,8 +39,10 @@ class VmManager {
     void stop_all();
 
     Result<Operation> create(const std::string& id, const Vm& vm, const std::string& request_id);
-    Result<Operation> start(const std::string& id, const std::string& etag, const std::string& request_id);
-    Result<Operation> stop(const std::string& id, const std::string& etag, const std::string& request_id);
+    Result<Operation> start(const std::string& id, const std::string& etag,
+                            const std::string& request_id);
+    Result<Operation> stop(const std::string& id, const std::string& etag,
+                           const std::string& request_id);
     Result<void> remove(const std::string& id, const std::string& etag, bool force);
     Result<Vm> get(const std::string& id);
     std::size_t running() const;
@@ -64,13 +66,15 @@ class VmManager {
 
     // For snapshots, with the claim held.
     Result<Vm> insert(const Vm& vm);
-    Result<Vm> set_state(const std::string& id, skep::api::v1::VmState state, const std::string& detail);
+    Result<Vm> set_state(const std::string& id, skep::api::v1::VmState state,
+                         const std::string& detail);
     Result<void> discard(const std::string& id);  // record and disks
     // Starts a guest's process for the VM. The console of its last run is forgotten.
     Result<std::shared_ptr<Guest>> launch(const std::string& id);
     std::shared_ptr<Guest> guest(const std::string& id) const;  // null: none runs
     void end_guest(const std::string& id);                      // returns when it is gone
-    Result<std::vector<UniqueFd>> open_disks(const std::string& id, const skep::vm::v1::MachineSpec& spec) const;
+    Result<std::vector<UniqueFd>> open_disks(const std::string& id,
+                                             const skep::vm::v1::MachineSpec& spec) const;
     // Configured from the spec and running, or an error and nothing left.
     Result<Vm> boot(const std::string& id);
 
@@ -89,7 +93,8 @@ class VmManager {
     };
 
     void guest_ended(const std::string& id, std::uint64_t run, const GuestEnd& end);
-    Result<Vm> store_state(const std::string& id, skep::api::v1::VmState state, const std::string& detail);
+    Result<Vm> store_state(const std::string& id, skep::api::v1::VmState state,
+                           const std::string& detail);
     std::vector<std::shared_ptr<Guest>> take_ended();
 
     Catalogue& catalogue_;
