@@ -169,7 +169,9 @@ Status Server::dispatch(Incoming& incoming, control::v1::Response& response) {
 void Server::answer(Incoming incoming) {
     control::v1::Response response;
     response.set_id(incoming.request.id());
-    Status status = dispatch(incoming, response);
+    Status status = incoming.understood ? dispatch(incoming, response)
+                                        : fail(Code::InvalidArgument,
+                                               "control socket: a message that is no Request");
     if (!status) {
         response.clear_message();
         response.mutable_status()->set_code(static_cast<std::uint32_t>(status.error().code));

@@ -75,8 +75,8 @@ Result<std::optional<Incoming>> Wire::next() {
                     "control socket: a message of " + std::to_string(length) + " bytes");
     if (buffer_.size() - kLengthSize < length)
         return std::nullopt;
-    Incoming incoming;
-    bool understood =
+    Incoming incoming{};
+    incoming.understood =
         incoming.request.ParseFromArray(buffer_.data() + kLengthSize, static_cast<int>(length));
     buffer_.erase(0, kLengthSize + length);
     // A sender waits for the answer before it sends descriptors again, so all that came are this
@@ -85,8 +85,8 @@ Result<std::optional<Incoming>> Wire::next() {
         incoming.descriptors.push_back(std::move(descriptors_.front()));
         descriptors_.pop_front();
     }
-    if (!understood)
-        return fail(Code::InvalidArgument, "control socket: a message that is no Request");
+    if (!incoming.understood)
+        incoming.request.Clear();
     return incoming;
 }
 

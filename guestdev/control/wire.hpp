@@ -29,6 +29,7 @@ class Descriptor {
 };
 
 struct Incoming {
+    bool understood;  // else `request` is empty
     control::v1::Request request;
     std::vector<Descriptor> descriptors;
 };
@@ -43,7 +44,7 @@ class Wire {
 
     // Reads what is there, without blocking. False: the other end is gone.
     Result<bool> receive();
-    // The next complete message. An error: it cannot be understood; the stream is lost.
+    // The next complete message. An error: the stream is lost.
     Result<std::optional<Incoming>> next();
 
     // Blocks until it is sent. The other end being gone is not an error: receive() will tell.

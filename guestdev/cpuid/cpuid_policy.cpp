@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -100,12 +101,12 @@ class Table {
         std::ranges::sort(entries_, {}, [](const abi::CpuidEntry& entry) {
             return std::tuple(entry.leaf, entry.subleaf);
         });
-        return std::move(entries_);
+        return {entries_.begin(), entries_.end()};
     }
 
   private:
     const CpuidInput& input_;
-    std::vector<abi::CpuidEntry> entries_;
+    std::deque<abi::CpuidEntry> entries_;  // references to entries stay valid
 };
 
 // Intel's cache and topology leaves: one thread per core, one package.
