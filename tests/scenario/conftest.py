@@ -11,6 +11,16 @@ from devtool.paths import BUILD
 numbers = itertools.count(1)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the appliance said goes with the report of a test that failed."""
+    report = (yield).get_result()
+    if report.failed:
+        for value in item.funcargs.values():
+            if isinstance(value, Host) and value.machine:
+                report.sections.append(("the appliance's serial line, its end", value.machine.text()[-6000:]))
+
+
 @pytest.fixture(scope="session")
 def made() -> guest.Guest:
     return guest.make()

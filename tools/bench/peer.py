@@ -13,7 +13,7 @@ from image.cpio import Archive
 from rig.machine import Config, Machine
 
 COMMAND_LINE = "console=ttyS0 quiet mitigations=off panic=-1"
-END = r"^bench: end (\d+)\r?\n"
+END = r"^bench: end (\d+)\."  # the kernel may write on the same line behind it
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 QEMU_DATA = ["/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/kvmvapic.bin", "/usr/share/qemu/linuxboot_dma.bin"]
 
@@ -25,7 +25,7 @@ def start(program: str, *arguments: str, seed: int, seconds: float, memory_mib: 
     builder.ensure([program])
     words = " ".join(f"'{word}'" for word in (f"/bin/{program}", *arguments))
     initrd = guest.initramfs(builder.programs()[program], ["kvm_intel"],
-                             f"{words}; echo \"bench: end $?\"; busybox poweroff -f")
+                             f"{words}; echo \"bench: end $?.\"; busybox poweroff -f")
     if add:
         for path, entry in add.entries.items():
             initrd.add(path, entry)
