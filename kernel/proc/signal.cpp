@@ -8,53 +8,6 @@
 
 namespace skep::kernel {
 
-PendingSignals::~PendingSignals() {
-    while (QueuedSignal* q = queue_.pop_front())
-        delete q;
-}
-
-void PendingSignals::add(const SignalInfo& info, QueuedSignal* node) {
-    const bool again = set_.has(info.signal) && info.signal < Signal::RtMin;
-    set_.add(info.signal);
-    if (!node)
-        return;
-    if (again) {
-        delete node;
-        return;
-    }
-    node->info = info;
-    queue_.push_back(*node);
-}
-
-SignalInfo PendingSignals::take(Signal signal) {
-    SignalInfo info{.signal = signal};
-    bool found = false, more = false;
-    for (QueuedSignal& q : queue_) {
-        if (q.info.signal != signal)
-            continue;
-        if (found) {
-            more = true;
-            break;
-        }
-        found = true;
-        info = q.info;
-        List<QueuedSignal>::remove(q);
-        delete &q;
-    }
-    if (!more)
-        set_.remove(signal);
-    return info;
-}
-
-void PendingSignals::discard(const SignalSet& signals) {
-    set_ = set_ & ~signals;
-    for (QueuedSignal& q : queue_)
-        if (signals.has(q.info.signal)) {
-            List<QueuedSignal>::remove(q);
-            delete &q;
-        }
-}
-
 namespace {
 
 constexpr SignalSet kIgnoredByDefault{Signal::Chld, Signal::Urg, Signal::Winch, Signal::Cont, Signal::Io, Signal::Info};

@@ -1,40 +1,60 @@
-#include <kernel/sched/scheduler.hpp>
+#include <kernel/sched/run_queue.hpp>
 
 #include <bit>
 
 namespace skep::kernel {
 
-namespace {
+void RunQueue::put_back(Thread& thread, Nanoseconds now) {
+    SpinGuard guard(lock_);
+    thread.queued_at = now;
+    put(thread, false);
+}
 
-// Every so many choices the least urgent level that waits comes first, so that none starves.
-constexpr unsigned kFairness = 16;
-
-}  // namespace
+void RunQueue::put_front(Thread& thread) {
+    SpinGuard guard(lock_);
+    put(thread, true);
+}
 
 void RunQueue::put(Thread& thread, bool front) {
-    SpinGuard guard(lock_);
     if (front)
         lists_[thread.level].push_front(thread);
     else
         lists_[thread.level].push_back(thread);
-    bitmap_.store(bitmap_.load(std::memory_order_relaxed) | 1u << thread.level, std::memory_order_relaxed);
+    bitmap_.store(bitmap_.load(std::memory_order_relaxed) | 1u << thread.level,
+                  std::memory_order_relaxed);
     length_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void RunQueue::remove(Thread& thread) {
     List<Thread, RunTag>::remove(thread);
     if (lists_[thread.level].empty())
-        bitmap_.store(bitmap_.load(std::memory_order_relaxed) & ~(1u << thread.level), std::memory_order_relaxed);
+        bitmap_.store(bitmap_.load(std::memory_order_relaxed) & ~(1u << thread.level),
+                      std::memory_order_relaxed);
     length_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-Thread* RunQueue::take(std::uint32_t) {
+Thread* RunQueue::longest_waiting() {
+    Thread* longest = nullptr;
+    for (std::size_t level = kLevelUserFirst; level < kLevels; level++)
+        if (Thread* thread = lists_[level].front();
+            thread && (!longest || thread->queued_at < longest->queued_at))
+            longest = thread;
+    return longest;
+}
+
+Thread* RunQueue::take(Nanoseconds now) {
     SpinGuard guard(lock_);
     const std::uint32_t waiting = bitmap_.load(std::memory_order_relaxed);
     if (waiting == 0)
         return nullptr;
-    const int level = ++takes_ % kFairness == 0 ? std::bit_width(waiting) - 1 : std::countr_zero(waiting);
-    Thread* thread = lists_[static_cast<std::size_t>(level)].front();
+    const auto level = static_cast<std::size_t>(std::countr_zero(waiting));
+    if (level != kLevelKernel && ++takes_ % 2 == 0)
+        if (Thread* thread = longest_waiting(); now > thread->queued_at + kPatience) {
+            remove(*thread);
+            thread->level = kLevelUserFirst;
+            return thread;
+        }
+    Thread* thread = lists_[level].front();
     remove(*thread);
     return thread;
 }

@@ -46,10 +46,10 @@ Cpu& choose_cpu(const Thread& thread) {
 }
 
 // Interrupts masked.
-void enqueue(Thread& thread, bool front = false) {
+void enqueue(Thread& thread) {
     Cpu& cpu = choose_cpu(thread);
     thread.cpu.store(cpu.number, std::memory_order_relaxed);
-    cpu.run_queue->put(thread, front);
+    cpu.run_queue->put_back(thread, monotonic_now());
     if (&cpu != &this_cpu()) {
         send_interrupt(cpu, kRescheduleVector);
         return;
@@ -120,14 +120,16 @@ void schedule() {
         current.state.store(ThreadState::Runnable, std::memory_order_relaxed);
         // A CPU that it may run on gets it when its stack is free: finish_switch().
         cpu.migrate = !(current.affinity >> cpu.number & 1);
-        if (!cpu.migrate)
-            cpu.run_queue->put(current, !used_up);
+        if (!cpu.migrate && used_up)
+            cpu.run_queue->put_back(current, now);
+        else if (!cpu.migrate)
+            cpu.run_queue->put_front(current);
     }
-    Thread* next = cpu.run_queue->take(cpu.number);
+    Thread* next = cpu.run_queue->take(now);
     // Not allowed here any more: pass it on.
     while (next && !(next->affinity >> cpu.number & 1) && !next->on_cpu.load(std::memory_order_acquire)) {
         enqueue(*next);
-        next = cpu.run_queue->take(cpu.number);
+        next = cpu.run_queue->take(now);
     }
     if (!next)
         next = steal_for(cpu);
@@ -311,7 +313,7 @@ void run_idle_loop() {
         }
         if (cpu_count > 1)
             if (Thread* stolen = steal_for(cpu)) {
-                cpu.run_queue->put(*stolen, true);
+                cpu.run_queue->put_front(*stolen);
                 continue;
             }
         enable_interrupts_and_halt();

@@ -52,6 +52,7 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     std::uint64_t affinity = ~0ull;          // bit per CPU
     Nanoseconds slice_used = 0;
     Nanoseconds switched_in = 0;
+    Nanoseconds queued_at = 0;  // since when its turn is due, while Runnable
     Nanoseconds run_time = 0;
 
     // Of a program's thread.
