@@ -34,9 +34,9 @@ enum class Hypercall : std::uint64_t {
     CpuStart = 1,
     // stats(buffer): fills a HostStats.
     Stats = 2,
-    // cpuid_supported(buffer, count): `count` CpuidEntry (<= 128) whose leaf and subleaf are set. Fills EAX to
-    // EDX with what a VM's table may have there on this CPU: features that hv cannot virtualize are off, those
-    // that it emulates on.
+    // cpuid_supported(buffer, count): `count` CpuidEntry (<= 128) whose leaf and subleaf are set.
+    // Fills EAX to EDX with what a VM's table may have there on this CPU: features that hv cannot
+    // virtualize are off, those that it emulates on.
     CpuidSupported = 3,
 
     // vm_create() -> VM id.
@@ -77,8 +77,8 @@ enum class Hypercall : std::uint64_t {
     // compacted) form, SDM vol. 1, 13.4. -> bytes used.
     VcpuGetXsave = 37,
     VcpuSetXsave = 38,
-    // vcpu_get_apic / vcpu_set_apic(vm, index, buffer): the local APIC's 4 KiB register page in xAPIC
-    // layout (SDM vol. 3, table 11-1); base, mode and timer deadline are Fields.
+    // vcpu_get_apic / vcpu_set_apic(vm, index, buffer): the local APIC's 4 KiB register page in
+    // xAPIC layout (SDM vol. 3, table 11-1); base, mode and timer deadline are Fields.
     VcpuGetApic = 39,
     VcpuSetApic = 40,
     // vcpu_inject(vm, index, InjectKind, vector, error_code)
@@ -112,24 +112,27 @@ enum class DirtyLogOp : std::uint64_t {
 
 enum class InjectKind : std::uint64_t {
     Nmi = 0,
-    Exception = 1,          // without error code
+    Exception = 1,  // without error code
     ExceptionWithCode = 2,
     ExternalInterrupt = 3,  // the 8259's vector, after VcpuPage::ready_for_interrupt
 };
 
-enum class Vendor : std::uint32_t { Intel = 1, Amd = 2 };
+enum class Vendor : std::uint32_t {
+    Intel = 1,
+    Amd = 2
+};
 
 struct HostInfo {
-    std::uint32_t abi_version;     // kVersion
+    std::uint32_t abi_version;  // kVersion
     Vendor vendor;
-    std::uint32_t cpu_count;       // CPUs that hv started
-    std::uint32_t max_vcpus;       // per VM
-    std::uint64_t tsc_frequency;   // Hz; 0 if hv could not tell
+    std::uint32_t cpu_count;         // CPUs that hv started
+    std::uint32_t max_vcpus;         // per VM
+    std::uint64_t tsc_frequency;     // Hz; 0 if hv could not tell
     std::uint64_t hv_base, hv_size;  // hv's memory, host-physical
-    std::uint64_t xcr0_supported;  // guest XCR0 bits that hv switches
-    std::uint32_t features;        // HostFeature bits
-    std::uint32_t apic_ids[64];    // of the CPUs; entry 0 is the boot CPU
-    char name[48];                 // "hv/vmx" or "hv/svm" and the version, NUL-terminated
+    std::uint64_t xcr0_supported;    // guest XCR0 bits that hv switches
+    std::uint32_t features;          // HostFeature bits
+    std::uint32_t apic_ids[64];      // of the CPUs; entry 0 is the boot CPU
+    char name[48];                   // "hv/vmx" or "hv/svm" and the version, NUL-terminated
 };
 
 enum HostFeature : std::uint32_t {
@@ -145,12 +148,15 @@ inline constexpr std::uint32_t kExitReasons = 32;
 
 struct HostStats {
     std::uint64_t pool_frames_total, pool_frames_free;  // of hv's own memory, 4 KiB each
-    std::uint64_t root_exits;                           // exits of the root domain, hypercalls apart
+    std::uint64_t root_exits;  // exits of the root domain, hypercalls apart
     std::uint64_t hypercalls;
     std::uint64_t hypercalls_refused;
-    std::uint64_t guest_exits_handled;  // finished inside hv
+    std::uint64_t guest_exits_handled;        // finished inside hv
     std::uint64_t guest_exits[kExitReasons];  // handed to the root domain, by ExitReason
     std::uint64_t vms, vcpus;
+    // What the root domain tried that is not its own: hv's memory, virtualization instructions and
+    // registers.
+    std::uint64_t root_violations;
 };
 
 struct CpuidEntry {

@@ -33,7 +33,7 @@ struct RootEntry {
 
 // What the hypercall Stats adds up.
 struct CpuCounters {
-    u64 root_exits = 0, hypercalls = 0, hypercalls_refused = 0, guest_exits_handled = 0;
+    u64 root_exits = 0, root_violations = 0, hypercalls = 0, hypercalls_refused = 0, guest_exits_handled = 0;
     std::array<u64, abi::kExitReasons> guest_exits{};
 };
 

@@ -9,7 +9,7 @@ namespace skep::hv {
 namespace {
 
 constexpr unsigned kVectors = 32;
-constexpr u64 kNmiVector = 2;
+constexpr u64 kNmiVector = 2, kSecurityVector = 30;
 
 // SDM vol. 3, figure 6-8.
 struct Gate {
@@ -38,6 +38,8 @@ extern "C" void handle_exception(const Frame& frame) {
             cpu.pending_nmi = true;
         return;
     }
+    if (frame.vector == kSecurityVector)  // an INIT (SvmBackend::enable_cpu)
+        return;
     log("PANIC: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},
         Hex{frame.rip}, Hex{read_cr2()});
     log("  rax {} rbx {} rcx {} rdx {}", Hex{frame.rax}, Hex{frame.rbx}, Hex{frame.rcx},

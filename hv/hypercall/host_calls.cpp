@@ -60,6 +60,7 @@ Result<u64> call_stats(u64 hpa) {
     for (unsigned i = 0; i < cpu_count(); ++i) {
         const CpuCounters& counters = cpu_at(i).counters;
         stats.root_exits += counters.root_exits;
+        stats.root_violations += counters.root_violations;
         stats.hypercalls += counters.hypercalls;
         stats.hypercalls_refused += counters.hypercalls_refused;
         stats.guest_exits_handled += counters.guest_exits_handled;

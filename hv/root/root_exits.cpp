@@ -83,6 +83,18 @@ void do_cpuid(HardwareVcpu& root, const Exit& exit) {
     root.advance(length_of(root, exit, kOpcode));
 }
 
+// Its mode may change; the page stays where hv, too, looks for it, and the APIC on.
+bool set_apic_base(u64 value) {
+    constexpr u64 kX2Apic = 1 << 10;
+    constexpr u32 kCpuidX2Apic = 1u << 21;  // leaf 1, ECX
+    const u64 old = read_msr(msr::kApicBase);
+    if ((value & ~kX2Apic) != (old & ~kX2Apic) || (value & kX2Apic) < (old & kX2Apic) ||
+        ((value & kX2Apic) != 0 && (cpuid(1).ecx & kCpuidX2Apic) == 0))
+        return false;
+    write_msr(msr::kApicBase, value);
+    return true;
+}
+
 // Intercepted are EFER, for the bits that virtualization needs, and the virtualization MSRs, which
 // look locked and off.
 void do_rdmsr(HardwareVcpu& root, const Exit& exit) {
@@ -108,14 +120,17 @@ void do_rdmsr(HardwareVcpu& root, const Exit& exit) {
     root.advance(length_of(root, exit, kOpcode));
 }
 
-void do_wrmsr(HardwareVcpu& root, const Exit& exit) {
+void do_wrmsr(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
     static constexpr u8 kOpcode[] = {0x0f, 0x30};
     constexpr u64 kEfer = efer::kSce | efer::kLme | efer::kLma | efer::kNxe | efer::kFfxsr;
     const u64 value = low32(root.general.rax) | root.general.rdx << 32;
+    if (exit.msr == msr::kApicBase && set_apic_base(value))
+        return root.advance(length_of(root, exit, kOpcode));
     const u64 old = root.read(Field::Efer);
     const bool paging = (root.read(Field::Cr0) & cr0::kPg) != 0;
     if (exit.msr != msr::kEfer || (value & ~kEfer) != 0 ||
         (paging && ((value ^ old) & efer::kLme) != 0)) {
+        ++cpu.counters.root_violations;
         root.inject(Event::general_protection());
         return;
     }
@@ -195,18 +210,20 @@ void handle_root_exit(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
         case ExitKind::MsrRead:
             return do_rdmsr(root, exit);
         case ExitKind::MsrWrite:
-            return do_wrmsr(root, exit);
+            return do_wrmsr(cpu, root, exit);
         case ExitKind::Xsetbv:
             return do_xsetbv(root, exit);
         case ExitKind::CacheFlush:
             asm volatile("wbinvd" : : : "memory");
             return root.advance(length_of(root, exit, kInvd));
         case ExitKind::Forbidden:
+            ++cpu.counters.root_violations;
             return root.inject(Event::undefined_opcode());
         case ExitKind::PrivilegedRead:
             return root.inject(Event::general_protection());
         case ExitKind::SecondLevelFault:
             // hv's own memory, or beyond the end of all. A few are told.
+            ++cpu.counters.root_violations;
             if (cpu.memory_violations++ < 4) {
                 log("the root domain may not access {}", exit.fault.address);
                 log_state(root);

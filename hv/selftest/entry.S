@@ -7,20 +7,20 @@ start:
     mov $stack_end, %esp
     mov %ebx, boot_information
     mov $page_directory, %edi
-    mov $0x83, %eax                     // present, writable, 2 MiB
+    mov $0x87, %eax                     // present, writable, user, 2 MiB
 1:  mov %eax, (%edi)
     movl $0, 4(%edi)
     add $8, %edi
     add $0x200000, %eax
     jnc 1b
     mov $page_pointers, %edi
-    mov $page_directory + 3, %eax
+    mov $page_directory + 7, %eax
     mov $4, %ecx
 2:  mov %eax, (%edi)
     add $8, %edi
     add $4096, %eax
     loop 2b
-    movl $page_pointers + 3, page_root
+    movl $page_pointers + 7, page_root
     call long_mode
     ljmp $8, $start_64
 
@@ -123,6 +123,45 @@ vector_common:
     add $16, %rsp
     iretq
 
+// u64 try_call(function, argument): 0, or 1 + the vector of the exception that ended it (boot CPU only).
+// The handler of an exception goes to try_failed, with try_stack as RSP, at CPL 0.
+.globl try_call, try_failed
+try_call:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, try_stack
+    mov %rdi, %rax
+    mov %rsi, %rdi
+    sub $8, %rsp
+    call *%rax
+    add $8, %rsp
+    movq $0, try_result
+try_failed:
+    movq $0, try_stack
+    mov try_result, %rax
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+// enter_user(function): with the segments of test_root.cpp; never comes back but by an exception.
+.globl enter_user
+enter_user:
+    mov %rsp, %rax
+    push $0x1b
+    push %rax
+    push $2
+    push $0x23
+    push %rdi
+    iretq
+
 // u64 read_guarded(address): the value, or the complement of it if reading faults (RIP moves on).
 .globl read_guarded, read_guarded_fault
 read_guarded:
@@ -157,7 +196,9 @@ idt_pointer:
     .quad idt
 
 .bss
-.globl boot_information, idt
+.globl boot_information, idt, try_stack, try_result
+try_stack: .skip 8
+try_result: .skip 8
 boot_information: .skip 8
 .balign 4096
 page_root: .skip 4096

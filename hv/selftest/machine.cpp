@@ -65,10 +65,10 @@ void stop_ticks() {
     asm volatile("sti; nop; cli");
 }
 
-void interrupt_cpu(u32 apic_id) {
+void send_to_cpu(u32 apic_id, u32 command) {
     local_apic(0xf0) = 0x1ff;
     local_apic(0x310) = apic_id << 24;
-    local_apic(0x300) = 0x4020;
+    local_apic(0x300) = command;
 }
 
 void end_tick() {

@@ -13,8 +13,8 @@ void set_up_machine();
 void start_ticks(u32 count = 1'000'000);
 void stop_ticks();
 void end_tick();
-// Sends vector 32 to another CPU.
-void interrupt_cpu(u32 apic_id);
+// Interrupts another CPU; `command`: the low half of the ICR, by default vector 32.
+void send_to_cpu(u32 apic_id, u32 command = 0x4020);
 
 // QEMU's own processor (TCG): it does not load a VMCB's interrupt shadow and lets XSETBV through.
 bool on_qemu();

@@ -10,7 +10,8 @@
 extern "C" {
 extern void (*init_array_start[])();
 extern void (*init_array_end[])();
-extern const char read_guarded[], read_guarded_fault[];
+extern const char read_guarded[], read_guarded_fault[], try_failed[];
+extern skep::hv::u64 try_stack, try_result;
 }
 
 namespace skep::hv::selftest {
@@ -40,6 +41,14 @@ struct Frame {
 extern "C" void selftest_exception(Frame& frame) {
     if (frame.rip == reinterpret_cast<u64>(read_guarded)) {
         frame.rip = reinterpret_cast<u64>(read_guarded_fault);
+        return;
+    }
+    if (try_stack != 0 && frame.vector != 32 && frame.vector != 2) {
+        try_result = frame.vector + 1;
+        frame.rip = reinterpret_cast<u64>(try_failed);
+        frame.rsp = try_stack;
+        frame.cs = 0x08;
+        frame.ss = 0x10;
         return;
     }
     if (frame.vector == 32)

@@ -16,7 +16,7 @@ namespace skep::hv::svm {
 namespace {
 
 constexpr u32 kVmCr = 0xc001'0114, kVmHsavePa = 0xc001'0117;
-constexpr u64 kSvmDisabled = 1 << 4;
+constexpr u64 kSvmDisabled = 1 << 4, kRedirectInit = 1 << 1;
 constexpr u32 kRootAsid = 1;
 
 // APM vol. 2, 15.25.5: ordinary long-mode tables, walked as user accesses.
@@ -62,6 +62,9 @@ class SvmBackend final : public Backend {
             panic("no memory for a host save area");
         write_msr(msr::kEfer, read_msr(msr::kEfer) | efer::kSvme);
         write_msr(kVmHsavePa, save_area->value);
+        // An INIT that the root domain sends would take the CPU out of hv's hands: it becomes an
+        // exception of hv's own instead (APM vol. 2, 15.30.1), which ignores it.
+        write_msr(kVmCr, read_msr(kVmCr) | kRedirectInit);
     }
 
     Result<HardwareVcpu*> create_root(Hpa tables) override {

@@ -15,12 +15,11 @@ constexpr u32 kVmCr = 0xc001'0114, kVmHsavePa = 0xc001'0117, kSvmKey = 0xc001'01
 class MsrMap {
   public:
     void fill(bool intercept) { std::memset(bits_, intercept ? 0xff : 0, sizeof bits_); }
-    void set(u32 index, bool intercept) {
+    void set(u32 index, bool reads, bool writes) {
         const u32 vector = index >= 0xc001'0000 ? 2 : index >= 0xc000'0000 ? 1 : 0;
         const u32 bit = (vector * 8192 + (index & 0x1fff)) * 2;
-        const u8 mask = static_cast<u8>(3u << bit % 8);
-        bits_[bit / 8] =
-            static_cast<u8>(intercept ? bits_[bit / 8] | mask : bits_[bit / 8] & ~mask);
+        const u32 both = (reads ? 1u : 0) | (writes ? 2u : 0);
+        bits_[bit / 8] = static_cast<u8>((bits_[bit / 8] & ~(3u << bit % 8)) | both << bit % 8);
     }
     Hpa address() const { return physical(bits_); }
 
@@ -38,15 +37,27 @@ constexpr u32 kSwitched[] = {
     msr::kGsBase,     msr::kKernelGsBase, msr::kTscAux,
 };
 
+// What the root domain may read and not write: the local APIC's page, through which hv sends its
+// own interrupts, and what decides which physical addresses are memory (APM vol. 2, 7.9, 10.2.5).
+constexpr u32 kKept[] = {
+    msr::kApicBase,
+    0xc001'0010,                                            // SYSCFG
+    0xc001'0016,    0xc001'0017, 0xc001'0018, 0xc001'0019,  // IORRs
+    0xc001'001a,    0xc001'001d,                            // TOP_MEM, TOP_MEM2
+    0xc001'0111,    0xc001'0112, 0xc001'0113,               // SMM
+};
+
 }  // namespace
 
 void build_permission_maps() {
     guest_msrs.fill(true);
     for (const u32 index : kSwitched)
-        guest_msrs.set(index, false);
+        guest_msrs.set(index, false, false);
     root_msrs.fill(false);
     for (const u32 index : {msr::kEfer, kVmCr, kVmHsavePa, kSvmKey})
-        root_msrs.set(index, true);
+        root_msrs.set(index, true, true);
+    for (const u32 index : kKept)
+        root_msrs.set(index, false, true);
     std::memset(ports, 0xff, sizeof ports);
 }
 

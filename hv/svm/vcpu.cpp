@@ -35,13 +35,13 @@ SvmVcpu::SvmVcpu(Role role, Vmcb* vmcb, u32 asid, Hpa tables) : vmcb_(vmcb), rol
     v.msrpm_base = msr_map(role).value;
     v.iopm_base = io_map().value;
     v.intercept1 = intercept1::kNmi | intercept1::kCpuid | intercept1::kInvlpga | intercept1::kMsr |
-                   intercept1::kShutdown;
+                   intercept1::kInit | intercept1::kShutdown;
     v.intercept2 = intercept2::kVmrun | intercept2::kVmmcall | intercept2::kVmload |
                    intercept2::kVmsave | intercept2::kStgi | intercept2::kClgi |
                    intercept2::kSkinit;
     if (role == Role::Guest) {
-        v.intercept1 |= intercept1::kIntr | intercept1::kInit | intercept1::kRdpmc |
-                        intercept1::kInvd | intercept1::kHlt | intercept1::kIoio;
+        v.intercept1 |= intercept1::kIntr | intercept1::kRdpmc | intercept1::kInvd |
+                        intercept1::kHlt | intercept1::kIoio;
         v.intercept2 |=
             intercept2::kWbinvd | intercept2::kMonitor | intercept2::kMwait | intercept2::kXsetbv;
         v.interrupt_control = interrupt_control::kMasking;
@@ -90,8 +90,9 @@ Exit SvmVcpu::enter() {
         // An exit may come before the IRET has run.
         if (returning && v.rip != iret_rip_)
             nmi_ = NmiMask::Open;
-        if (v.exit_code == ExitCode::Nmi) {
+        if (v.exit_code == ExitCode::Nmi || v.exit_code == ExitCode::Init) {
             // Taken by hv's own handler, in a moment in which NMIs are open and interrupts are not.
+            // An INIT arrives as #SX (SvmBackend::enable_cpu).
             asm volatile("cli; stgi; nop; clgi; sti" : : : "memory");
         }
         if (v.exit_code == ExitCode::Cpuid && cpuid_handler != nullptr) {

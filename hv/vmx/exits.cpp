@@ -10,6 +10,7 @@ enum class BasicReason : u16 {
     ExceptionOrNmi = 0,
     ExternalInterrupt = 1,
     TripleFault = 2,
+    Init = 3,
     InterruptWindow = 7,
     NmiWindow = 8,
     Cpuid = 10,
@@ -103,6 +104,8 @@ bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
             asm volatile("int $2" : : : "memory");
             exit = event(ExitKind::Nmi);
             return true;
+        case BasicReason::Init:  // from the root domain, to a CPU that is hv's to start and stop:
+                                 // dropped
         case BasicReason::ExternalInterrupt:
             exit = event(ExitKind::Interrupt);
             return true;

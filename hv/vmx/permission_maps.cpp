@@ -32,6 +32,15 @@ constexpr MsrBitmap make_root() {
     bitmap.leave(msr::kFeatureControl, true, true);
     for (u32 index = 0x480; index <= 0x493; ++index)  // IA32_VMX_*
         bitmap.leave(index, true, true);
+    // What would move the local APIC's page, through which hv sends its own interrupts, or make the
+    // CPU itself write trace to addresses of the root domain's choice while hv runs.
+    constexpr u32 kPebsEnable = 0x3f1, kDsArea = 0x600, kProcessorTrace = 0x560,
+                  kProcessorTraceEnd = 0x588;
+    bitmap.leave(msr::kApicBase, false, true);
+    bitmap.leave(kPebsEnable, false, true);
+    bitmap.leave(kDsArea, false, true);
+    for (u32 index = kProcessorTrace; index < kProcessorTraceEnd; ++index)
+        bitmap.leave(index, false, true);
     return bitmap;
 }
 
@@ -40,7 +49,7 @@ constexpr MsrBitmap make_guest() {
     bitmap.bits.fill(0xff);
     for (u32 index :
          {msr::kSysenterCs, msr::kSysenterEsp, msr::kSysenterEip, msr::kStar, msr::kLstar,
-          msr::kCstar, msr::kFmask, msr::kFsBase, msr::kGsBase, msr::kKernelGsBase})
+          msr::kCstar, msr::kFmask, msr::kFsBase, msr::kGsBase, msr::kKernelGsBase, msr::kTscAux})
         bitmap.leave(index, false, false);
     bitmap.leave(msr::kEfer, false, true);
     return bitmap;
