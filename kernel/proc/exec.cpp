@@ -8,6 +8,7 @@
 #include <kernel/mm/address_space.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/signal.hpp>
+#include <kernel/proc/trace.hpp>
 #include <kernel/vfs/vnode.hpp>
 
 #include <algorithm>
@@ -70,7 +71,6 @@ Result<> copy_in_strings(UserAddr array, StringList& out, std::size_t budget) {
 namespace {
 
 constexpr std::uint64_t kProgramBase = 0x5555'5555'4000;  // of position-independent programs
-constexpr std::uint64_t kStackTop = kUserEnd - kPageSize;  // the last page is the personality's
 constexpr std::uint64_t kMinStack = 256 * 1024, kMaxStack = 1024 * 1024 * 1024;
 constexpr int kMaxInterpreters = 4;  // of scripts
 
@@ -199,7 +199,7 @@ Result<Loaded> load(const Actor& actor, Program& program, std::uint64_t stack_li
 // The System V ABI's initial stack (psABI 3.4.1): argc, argv, envp, the auxiliary vector, then strings.
 Result<UserAddr> build_stack(const Personality& personality, const Loaded& loaded, std::string_view path, const StringList& arguments,
                              const StringList& environment) {
-    UserAddr at = kStackTop - sizeof(std::uint64_t);  // a word of zeros ends it
+    UserAddr at = kProgramStrings;  // a word of zeros ends it
     auto put = [&](const void* from, std::size_t size) {
         at -= size;
         return copy_out(at, from, size);
@@ -219,7 +219,9 @@ Result<UserAddr> build_stack(const Personality& personality, const Loaded& loade
     fill_random(random, sizeof random);
     SKEP_TRY(put(random, sizeof random));
 
-    const StackLayout layout{&loaded.image, loaded.bias, loaded.interpreter_base, at, platform, path_at};
+    StackLayout layout{&loaded.image, loaded.bias, loaded.interpreter_base, at, platform, path_at, {}, {}, kStackTop - loaded.stack_low};
+    layout.argument_count = static_cast<std::uint32_t>(arguments.count());
+    layout.environment_count = static_cast<std::uint32_t>(environment.count());
     std::uint64_t auxiliary[32][2];
     const std::size_t pairs = personality.auxiliary_vector(layout, auxiliary, std::size(auxiliary));
 
@@ -241,6 +243,13 @@ Result<UserAddr> build_stack(const Personality& personality, const Loaded& loade
     const std::size_t size = words.size() * sizeof(std::uint64_t);
     at = (at - size) & ~15ull;
     SKEP_TRY(copy_out(at, words.data(), size));
+    const UserAddr argument_pointers = at + sizeof(std::uint64_t);  // after their count
+    SKEP_TRY(copy_out(kProgramStrings, ProgramStrings{.arguments = argument_pointers,
+                                                      .argument_count = layout.argument_count,
+                                                      .padding = 0,
+                                                      .environment = argument_pointers + (arguments.count() + 1) * sizeof(UserAddr),
+                                                      .environment_count = layout.environment_count,
+                                                      .padding2 = 0}));
     return at;
 }
 
@@ -359,6 +368,7 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     frame.rip = loaded.entry;
     frame.use_iret();
     personality->start_program(frame, *stack);
+    trace_exec();
     return {};
 }
 

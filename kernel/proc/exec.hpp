@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/base/vector.hpp>
+#include <kernel/mm/layout.hpp>
 #include <kernel/proc/elf.hpp>
 #include <kernel/proc/process.hpp>
 #include <kernel/vfs/operations.hpp>
@@ -34,6 +35,18 @@ class StringList {
 // A NULL-terminated array of string pointers of the current process.
 Result<> copy_in_strings(UserAddr array, StringList& out, std::size_t budget);
 
+// Where a program's stack ends: the last page of the address space is the personality's.
+inline constexpr std::uint64_t kStackTop = kUserEnd - kPageSize;
+// FreeBSD's struct ps_strings (sys/exec.h), below a word of zeros: where the strings of the program are.
+struct ProgramStrings {
+    UserAddr arguments;
+    std::uint32_t argument_count, padding;
+    UserAddr environment;
+    std::uint32_t environment_count, padding2;
+};
+static_assert(sizeof(ProgramStrings) == 32);
+inline constexpr UserAddr kProgramStrings = kStackTop - sizeof(std::uint64_t) - sizeof(ProgramStrings);
+
 // What a personality needs to build the auxiliary vector.
 struct StackLayout {
     const ElfImage* image;
@@ -42,6 +55,8 @@ struct StackLayout {
     UserAddr random_bytes;           // 16 of them
     UserAddr platform;               // "x86_64"
     UserAddr path;                   // of the program
+    std::uint32_t argument_count, environment_count;
+    std::uint64_t stack_size;
 };
 
 // Replaces the current process's program. On success the frame of the current thread is the new program's; the

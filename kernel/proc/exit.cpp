@@ -46,7 +46,13 @@ void notify_parent(Process& p) {
     parent.child_changed.wake_all();
 }
 
-// Stopped members of a group that loses its last tie to the session are let go.
+// Whether this pair keeps the child's group from being orphaned (POSIX, "orphaned process group").
+bool is_tie(const Process& parent, const Process& child) {
+    return parent.group && child.group && parent.group != child.group && parent.group->session == child.group->session;
+}
+
+// Stopped members of a group that has just lost a tie to its session, and that was the last one, are let go. A group
+// that never had one stays as it is.
 void release_orphans(ProcessGroup& group) {
     if (!is_orphaned_group(group))
         return;
@@ -84,16 +90,21 @@ void end_process(Thread& me, Process& p) {
 
     SpinGuard guard(process_lock);
     while (Process* child = p.children.pop_front()) {
+        const bool was_tie = is_tie(p, *child);
         child->parent = init_process;
         init_process->children.push_back(*child);
         child->parent_signal = Signal::Chld;
+        if (child->traced)
+            send_signal(*child, {.signal = Signal::Kill});  // nobody is left to resume it
+        else if (child->parent_death_signal != Signal::None)
+            send_signal(*child, {.signal = child->parent_death_signal, .cause = SignalCause::User, .process = p.id, .user = p.credentials.real_user});
         if (child->state == ProcessState::Zombie)
             notify_parent(*child);
-        if (child->group)
+        if (was_tie)
             release_orphans(*child->group);
     }
     p.state = ProcessState::Zombie;
-    if (p.group)
+    if (p.parent && is_tie(*p.parent, p))
         release_orphans(*p.group);
     // From here on p belongs to whoever waits for it.
     me.process = nullptr;
@@ -253,7 +264,7 @@ Result<WaitResult> wait_for_child(const WaitOptions& o) {
                 }
                 return r;
             }
-            if (o.stopped && child.stopped && child.stop_signal != Signal::None) {
+            if ((o.stopped || child.traced) && child.stopped && child.stop_signal != Signal::None) {
                 const WaitResult r{.process = child.id, .cause = SignalCause::ChildStopped, .status = static_cast<std::int32_t>(child.stop_signal), .user = child.credentials.real_user};
                 if (!o.keep)
                     child.stop_signal = Signal::None;

@@ -109,6 +109,11 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     bool no_new_privileges = false;
     bool child_subreaper = false;
 
+    // --- under process_lock ---
+    Signal parent_death_signal = Signal::None;  // sent to it when its parent ends
+    bool traced = false;                        // by its parent (trace.hpp)
+    Signal trace_signal = Signal::None;         // what the tracer lets through when it resumes the process
+
     // ITIMER_REAL
     Nanoseconds alarm_interval = 0;
     Timer alarm{on_alarm, this};

@@ -365,6 +365,25 @@ void stop(Process& p, Signal signal, SpinGuard& guard) {
     guard.relock();
 }
 
+// A traced process stops until its tracer resumes it. -> the signal that the tracer lets through; `info` is told of
+// another one. The guard's lock is p.lock.
+Signal ask_tracer(Process& p, SignalInfo& info, SpinGuard& guard) {
+    if (p.stopped || p.exiting)
+        return info.signal;
+    p.stopped = true;
+    p.trace_signal = Signal::None;
+    for (Thread& t : p.threads)
+        poke(t);
+    guard.unlock();
+    report_stop(p, info.signal);
+    guard.relock();
+    while (p.stopped)
+        (void)p.resumed.wait(guard, Sleep::Uninterruptible);
+    if (p.trace_signal != info.signal)
+        info = {.signal = p.trace_signal, .cause = SignalCause::User};
+    return info.signal;
+}
+
 void log_fatal(Process& p, Thread& me, const TrapFrame& frame, const SignalInfo& info) {
     if (!kDumps.has(info.signal))
         return;
@@ -390,10 +409,15 @@ void deliver_signals(TrapFrame& frame) {
         // Synchronous ones and SIGKILL come before what others sent.
         PendingSignals& from = (me.signals.pending.set() & ~me.signals.mask).empty() ? p.pending : me.signals.pending;
         const SignalSet ready = from.set() & ~me.signals.mask;
-        const Signal s = p.pending.set().has(Signal::Kill) ? Signal::Kill : ready.first();
+        Signal s = p.pending.set().has(Signal::Kill) ? Signal::Kill : ready.first();
         if (s == Signal::None)
             break;
-        const SignalInfo info = s == Signal::Kill ? (p.pending.set().has(s) ? p.pending : from).take(s) : from.take(s);
+        SignalInfo info = s == Signal::Kill ? (p.pending.set().has(s) ? p.pending : from).take(s) : from.take(s);
+        if (p.traced && s != Signal::Kill) {
+            s = ask_tracer(p, info, guard);
+            if (s == Signal::None)
+                continue;
+        }
         SignalAction& action = action_of(p, s);
         const SignalAction taken = action;
         if (taken.handler == kSignalIgnore)

@@ -15,7 +15,7 @@ namespace {
 
 using namespace freebsd_abi;
 
-constexpr std::string_view kGeneric = "GENERIC", kEmpty = "", kBootFile = "/boot/kernel", kScheduler = "ULE", kTsc = "TSC";
+constexpr std::string_view kGeneric = "GENERIC", kEmpty = "", kBootFile = "/boot/kernel", kScheduler = "ULE", kTsc = "TSC", kNone = "none", kCoreFile = "%N.core";
 constexpr std::string_view kNoUuid = "00000000-0000-0000-0000-000000000000";
 
 Result<> read_host_name(Numbers, Value& out) {
@@ -54,6 +54,12 @@ Result<> read_cpu_times(Numbers, Value& out) {
     return out.put(ticks);
 }
 
+Result<> read_every_cpu_times(Numbers, Value& out) {
+    for (std::uint32_t i = 0; i < cpu_count; i++)
+        SKEP_TRY(read_cpu_times({}, out));
+    return {};
+}
+
 std::int32_t cpus_online() {
     return static_cast<std::int32_t>(cpu_count);
 }
@@ -77,6 +83,13 @@ constexpr Node kSmp[] = {
     {.number = 260, .name = "maxid", .type = Type::UnsignedInt, .format = "IU", .read = constant<std::uint32_t{kMaxCpus - 1}>},
 };
 constexpr std::span<const Node> kSmpNodes = kSmp;
+
+constexpr Node kThreads[] = {int_node<kMaxProcesses>(256, "max_threads_per_proc")};
+constexpr std::span<const Node> kThreadsNodes = kThreads;
+
+// feature_present(3)
+constexpr Node kFeatures[] = {int_node<1>(256, "inet"), int_node<1>(257, "inet6"), int_node<1>(258, "posix_shm")};
+constexpr std::span<const Node> kFeaturesNodes = kFeatures;
 
 constexpr Node kSched[] = {text_node<kScheduler>(256, "name")};
 constexpr std::span<const Node> kSchedNodes = kSched;
@@ -109,7 +122,8 @@ constexpr Node kKern[] = {
     int_node<kMaxFiles>(27, "maxfilesperproc"),
     int_node<kMaxProcesses>(28, "maxprocperuid"),
     tree_node(30, "ipc", kIpcNodes),
-    long_node<kUserEnd - kPageSize>(33, "usrstack"),
+    long_node<kProgramStrings>(32, "ps_strings"),
+    long_node<kStackTop>(33, "usrstack"),
     int_node<1>(34, "logsigexit"),
     int_node<kIovMax>(35, "iov_max"),
     text_node<kNoUuid>(36, "hostuuid"),
@@ -118,6 +132,18 @@ constexpr Node kKern[] = {
     tree_node(257, "sched", kSchedNodes),
     tree_node(258, "timecounter", kTimecounterNodes),
     text_node<kGeneric>(259, "ident"),
+    int_node<2048>(261, "fscale"),
+    {.number = 262, .name = "ccpu", .type = Type::UnsignedInt, .format = "IU", .read = constant<std::uint32_t{1948}>},  // exp(-1/20) of fscale
+    int_node<3>(263, "stackprot"),  // PROT_READ | PROT_WRITE
+    int_node<99999>(264, "pid_max"),
+    text_node<kMachine>(265, "supported_archs"),
+    text_node<kNone>(266, "vm_guest"),
+    {.number = 267, .name = "cp_times", .type = Type::Long, .format = "LU", .read = read_every_cpu_times},
+    tree_node(268, "threads", kThreadsNodes),
+    tree_node(269, "features", kFeaturesNodes),
+    int_node<0>(271, "sugid_coredump"),
+    text_node<kEmpty>(272, "disks"),
+    text_node<kCoreFile>(273, "corefile"),
     {.number = 260, .name = "cp_time", .type = Type::Long, .format = "LU", .read = read_cpu_times},
 };
 

@@ -1,5 +1,9 @@
 // kern.proc.*: sys/sysctl.h, KERN_PROC_*; sys/user.h.
-#include <kernel/proc/process.hpp>
+#include <kernel/abi/freebsd/release.hpp>
+#include <kernel/abi/freebsd/shared_page.hpp>
+#include <kernel/abi/personality.hpp>
+#include <kernel/proc/exec.hpp>
+#include <kernel/sysctl/kern_proc_list.hpp>
 #include <kernel/sysctl/values.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/path.hpp>
@@ -42,13 +46,116 @@ Result<> read_arguments(Numbers rest, Value& out) {
     return bytes.resize(size);
 }
 
+// As setproctitle(3) sets them, and ps(1) shows them.
+Result<> write_arguments(std::span<const std::byte> fresh) {
+    if (fresh.size() > kPageSize)
+        return fail(Errno::TooBig);
+    Vector<char> text;
+    SKEP_TRY(text.resize(fresh.size()));
+    if (!fresh.empty())
+        std::memcpy(text.data(), fresh.data(), fresh.size());
+    Process& me = current_process();
+    const SpinGuard guard(me.lock);
+    std::swap(me.arguments, text);
+    return {};
+}
+
+Result<> read_emulation(Numbers rest, Value& out) {
+    const Ref<Process> p = SKEP_TRY(named(rest));
+    return out.put_text(p->personality->name);
+}
+
+Result<> read_groups(Numbers rest, Value& out) {
+    const Ref<Process> p = SKEP_TRY(named(rest));
+    const SpinGuard guard(p->lock);
+    const Credentials& c = p->credentials;
+    SKEP_TRY(out.put(c.effective_group));
+    return out.put_bytes(c.groups.data(), c.group_count * sizeof c.groups[0]);
+}
+
+// {process, which limit}: the second number is the caller's own.
+Result<> read_limit(Numbers rest, Value& out) {
+    if (rest.size() != 2 || rest[1] < 0 || rest[1] >= static_cast<std::int32_t>(kLimits))
+        return fail(Errno::Inval);
+    const Ref<Process> p = SKEP_TRY(named(rest.first(1)));
+    const SpinGuard guard(p->lock);
+    return out.put(p->limits[static_cast<std::size_t>(rest[1])]);
+}
+
+Result<> read_strings_place(Numbers rest, Value& out) {
+    SKEP_TRY(named(rest));
+    return out.put(kProgramStrings);
+}
+
+Result<> read_umask(Numbers rest, Value& out) {
+    const Ref<Process> p = SKEP_TRY(named(rest));
+    const SpinGuard guard(process_lock);
+    if (!p->fs)
+        return fail(Errno::Srch);
+    return out.put(static_cast<std::uint16_t>(p->fs->umask()));
+}
+
+Result<> read_release(Numbers rest, Value& out) {
+    SKEP_TRY(named(rest));
+    return out.put(std::int32_t{freebsd_abi::kReleaseDate});
+}
+
+// By which unwinders know that a frame is a signal's: sys/user.h, struct kinfo_sigtramp.
+Result<> read_trampoline(Numbers rest, Value& out) {
+    SKEP_TRY(named(rest));
+    struct Place {
+        std::uint64_t start, end, spare[4];
+    };
+    return out.put(Place{freebsd_abi::kSharedPageTrampoline, freebsd_abi::kSharedPageTrampoline + freebsd_abi::kTrampolineSize, {}});
+}
+
+Result<> read_descriptor_count(Numbers rest, Value& out) {
+    const Ref<Process> p = SKEP_TRY(named(rest));
+    Ref<DescriptorTable> table;
+    {
+        const SpinGuard guard(process_lock);
+        table = p->descriptors;
+    }
+    if (!table)
+        return fail(Errno::Srch);
+    return out.put(static_cast<std::int32_t>(table->open_count()));
+}
+
 constexpr Node leaf(std::int32_t number, std::string_view name, Type type, std::string_view format, Result<> (*read)(Numbers, Value&)) {
     return {.number = number, .name = name, .type = type, .format = format, .read = read, .open_ended = true};
 }
 
 constexpr Node kProc[] = {
-    leaf(7, "args", Type::Opaque, "", read_arguments),
+    process_list<By::All>("all"),
+    process_list<By::Process>("pid"),
+    process_list<By::Group>("pgrp"),
+    process_list<By::Session>("sid"),
+    process_list<By::Terminal>("tty"),
+    process_list<By::User>("uid"),
+    process_list<By::RealUser>("ruid"),
+    {.number = 7, .name = "args", .type = Type::Opaque, .format = "", .read = read_arguments, .write = write_arguments, .open_ended = true},
+    process_list<By::Processes>("proc"),
+    leaf(9, "sv_name", Type::String, "A", read_emulation),
+    process_list<By::RealGroup>("rgid"),
+    process_list<By::EffectiveGroup>("gid"),
     leaf(12, "pathname", Type::String, "A", read_path_name),
+    process_list<By::All, true>("all_td"),
+    process_list<By::Process, true>("pid_td"),
+    process_list<By::Group, true>("pgrp_td"),
+    process_list<By::Session, true>("sid_td"),
+    process_list<By::Terminal, true>("tty_td"),
+    process_list<By::User, true>("uid_td"),
+    process_list<By::RealUser, true>("ruid_td"),
+    process_list<By::Processes, true>("proc_td"),
+    process_list<By::RealGroup, true>("rgid_td"),
+    process_list<By::EffectiveGroup, true>("gid_td"),
+    leaf(34, "groups", Type::Opaque, "", read_groups),
+    leaf(37, "rlimit", Type::Opaque, "S,rlimit", read_limit),
+    leaf(38, "ps_strings", Type::Opaque, "", read_strings_place),
+    leaf(39, "umask", Type::Opaque, "", read_umask),
+    leaf(40, "osrel", Type::Int, "I", read_release),
+    leaf(41, "sigtramp", Type::Opaque, "S,kinfo_sigtramp", read_trampoline),
+    leaf(43, "nfds", Type::Int, "I", read_descriptor_count),
 };
 
 }  // namespace

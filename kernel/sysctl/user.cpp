@@ -35,7 +35,14 @@ constexpr Node kPosix[] = {
 
 constexpr Node kJail[] = {int_node<0>(256, "jailed"), int_node<0>(257, "vnet")};
 constexpr std::span<const Node> kJailNodes = kJail;
-constexpr Node kSecurity[] = {tree_node(256, "jail", kJailNodes)};
+constexpr Node kBsd[] = {
+    int_node<1>(256, "see_other_uids"),        int_node<1>(257, "see_other_gids"),    int_node<1>(258, "unprivileged_proc_debug"),
+    int_node<0>(259, "hardlink_check_uid"),    int_node<0>(260, "hardlink_check_gid"), int_node<1>(261, "suser_enabled"),
+    int_node<0>(262, "stack_guard_page"),      int_node<0>(263, "map_at_zero"),       int_node<0>(264, "unprivileged_read_msgbuf"),
+    int_node<0>(265, "unprivileged_mlock"),
+};
+constexpr std::span<const Node> kBsdNodes = kBsd;
+constexpr Node kSecurity[] = {tree_node(256, "jail", kJailNodes), tree_node(257, "bsd", kBsdNodes)};
 
 constexpr Node kIp[] = {int_node<0>(1, "forwarding"), int_node<64>(3, "ttl")};
 constexpr std::span<const Node> kIpNodes = kIp;

@@ -15,8 +15,8 @@ class Done:
 
 
 def run(rig: str, *command: str, bare: bool = False, cpus: int = 1, add: list[str | Path] = (),
-        time_limit: float = 300, seed: int | None = None) -> Done:
-    options = ["--rig", rig, "--cpus", str(cpus), "--time-limit", str(time_limit)]
+        time_limit: float = 300, seed: int | None = None, memory: int = 1024) -> Done:
+    options = ["--rig", rig, "--cpus", str(cpus), "--memory", str(memory), "--time-limit", str(time_limit)]
     options += ["--bare"] if bare else []
     options += ["--seed", str(seed)] if seed is not None else []
     for extra in add:

@@ -85,8 +85,32 @@ def page(kind: Kind) -> str:
     return "\n".join(out)
 
 
+def go_tests() -> str:
+    """docs/compat/freebsd-go-tests.md, of the list that the suite go-std reads."""
+    lines = [line for line in (ROOT / "tests" / "go-std" / "exceptions.txt").read_text().splitlines()
+             if line and not line.startswith("#")]
+    rows_ = []
+    for line in lines:
+        head, _, reason = line.partition(": ")
+        *skip, package, test = head.split()
+        rows_.append((package, test, "not run" if skip else "does not pass", reason))
+    out = [
+        "# Go's own tests as FreeBSD programs",
+        "",
+        "Made by `tools/dev fmt` from `tests/go-std/exceptions.txt`; do not edit.",
+        "",
+        "The test functions of Go's library that pass on an ordinary host and do not in the control kernel, each with its "
+        "reason. Every other one passes (`tools/dev test go-std`).",
+        "",
+        "| package | test | here | reason |",
+        "|---|---|---|---|",
+    ]
+    out += [f"| `{package}` | `{test}` | {here} | {reason} |" for package, test, here, reason in rows_]
+    return "\n".join([*out, ""])
+
+
 def pages() -> dict[Path, str]:
-    return {PAGES / kind.page: page(kind) for kind in KINDS}
+    return {**{PAGES / kind.page: page(kind) for kind in KINDS}, PAGES / "freebsd-go-tests.md": go_tests()}
 
 
 def write() -> None:

@@ -20,6 +20,9 @@ PYTHON = "/usr/bin/python3"
 SYSTEM = ["vmm", "net", "exec", "files"]
 REPEAT = "scenario/test_repeat.py"
 SCENARIOS = ["scenario", f"--ignore={REPEAT}"]
+GO_STD = "go-std/test_go_std.py"
+# The quick packages: a minute, where all take half an hour and more.
+GO_STD_SHORT = "go-std/test_short.py"
 RESULTS = BUILD / "test"
 
 
@@ -105,16 +108,17 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "tools": ("the tools themselves", scenarios("tools", "tools")),
     "hv": ("hv's self-test on Bochs (VT-x) and QEMU (SVM), with one and four CPUs, by BIOS and UEFI",
            scenarios("hv", "hv")),
-    "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, rig="qemu")),
+    "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu")),
     "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
     "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", *SCENARIOS, rig="qemu")),
     "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", *SCENARIOS, rig="bochs")),
     "repeat-qemu": ("20 saves and restores at random moments, on QEMU",
                     scenarios("repeat-qemu", REPEAT, rig="qemu")),
+    "go-std": ("Go's own tests of its library, as FreeBSD programs, on QEMU", scenarios("go-std", GO_STD, rig="qemu")),
     "repeat-bochs": ("the same on Bochs", scenarios("repeat-bochs", REPEAT, rig="bochs")),
 }
-# What runs when none is named. The repetitions take their time and are asked for.
-DEFAULT = [name for name in SUITES if not name.startswith("repeat-")]
+# What runs when none is named. The repetitions and Go's own tests take their time and are asked for.
+DEFAULT = [name for name in SUITES if not name.startswith("repeat-") and name != "go-std"]
 
 
 def run(names: list[str]) -> Outcome:

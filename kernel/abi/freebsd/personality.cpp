@@ -63,6 +63,7 @@ void start_program(TrapFrame& f, UserAddr stack) {
 enum : std::uint64_t {
     kAtExecPath = 15, kAtCanary = 16, kAtCanaryLength = 17, kAtReleaseDate = 18, kAtCpus = 19, kAtPageSizes = 20,
     kAtPageSizesLength = 21, kAtTimeKeep = 22, kAtStackProtection = 23, kAtEhdrFlags = 24, kAtBsdFlags = 27,
+    kAtArgumentCount = 28, kAtEnvironmentCount = 30, kAtStrings = 32, kAtUserStackBase = 35, kAtUserStackLimit = 36,
 };
 
 std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity) {
@@ -86,6 +87,11 @@ std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2
         {kAtPageSizesLength, freebsd_abi::kPageSizesLength},
         {kAtStackProtection, kProtRead | kProtWrite},
         {kAtBsdFlags, 0},
+        {kAtArgumentCount, layout.argument_count},
+        {kAtEnvironmentCount, layout.environment_count},
+        {kAtStrings, kProgramStrings},
+        {kAtUserStackBase, kStackTop},
+        {kAtUserStackLimit, layout.stack_size},
         {AT_NULL, 0},
     };
     std::size_t n = 0;

@@ -9,6 +9,7 @@
 #include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
 #include <kernel/proc/signal.hpp>
+#include <kernel/proc/trace.hpp>
 
 #include <algorithm>
 
@@ -247,8 +248,16 @@ Returns procctl(Arguments a) {
     case TraceStatus:
         SKEP_TRY(copy_out(a[3], me.dumpable ? std::int32_t{0} : std::int32_t{-1}));
         return 0;
+    case ParentDeathControl: {
+        const auto signal = SKEP_TRY(copy_in<std::int32_t>(a[3]));
+        if (signal < 0 || signal >= static_cast<std::int32_t>(kSignals))
+            return fail(Errno::Inval);
+        const SpinGuard guard(process_lock);
+        me.parent_death_signal = static_cast<Signal>(signal);
+        return 0;
+    }
     case ParentDeathStatus:
-        SKEP_TRY(copy_out(a[3], std::int32_t{0}));
+        SKEP_TRY(copy_out(a[3], static_cast<std::int32_t>(me.parent_death_signal)));
         return 0;
     case AslrControl:
         return 0;
@@ -299,12 +308,38 @@ Returns sysarch(Arguments a) {
     }
 }
 
+// --- ptrace ---
+
+// sys/ptrace.h. The address says where to go on; 1: where it stopped.
+Returns ptrace(Arguments a) {
+    enum : std::int32_t { TraceMe = 0, Continue = 7, Kill = 8, Attach = 10, Detach = 11 };
+    const auto child = static_cast<std::int32_t>(a[1]);
+    constexpr UserAddr kWhereItStopped = 1;
+    const auto number = static_cast<std::uint32_t>(a[3]);
+    switch (static_cast<std::int32_t>(a[0])) {
+    case TraceMe:
+        return done(be_traced());
+    case Continue:
+    case Detach:
+        if (a[2] != kWhereItStopped || number >= kSignals)
+            return fail(Errno::Inval);
+        return done(static_cast<std::int32_t>(a[0]) == Continue ? continue_traced(child, static_cast<Signal>(number)) : stop_tracing(child, static_cast<Signal>(number)));
+    case Kill:
+        return done(kill_traced(child));
+    case Attach:
+        return fail(Errno::Perm);
+    default:
+        return fail(Errno::Inval);
+    }
+}
+
 constexpr std::string_view kNice = "every nice value is 0";
 
 constexpr Syscall kCalls[] = {
     {1, "exit", 1, exit},
     {2, "fork", 0, fork},
     {7, "wait4", 4, wait4, SyscallStatus::Partial, "usage has the processor time only"},
+    {26, "ptrace", 4, ptrace, SyscallStatus::Partial, "PT_TRACE_ME, PT_CONTINUE, PT_DETACH, PT_KILL: children that asked for it stop at signals and exec; no registers, no memory"},
     {59, "execve", 3, execve},
     {66, "vfork", 0, vfork},
     {96, "setpriority", 3, setpriority, SyscallStatus::Ignored, kNice},
@@ -317,7 +352,7 @@ constexpr Syscall kCalls[] = {
     {463, "abort2", 3, abort2, SyscallStatus::Partial, "logs the first argument"},
     {492, "fexecve", 3, fexecve},
     {532, "wait6", 6, wait6, SyscallStatus::Partial, "P_PID, P_PGID, P_ALL; usage has the processor time only"},
-    {544, "procctl", 4, procctl, SyscallStatus::Partial, "the own process: reaper, tracing, ASLR status, no-new-privileges"},
+    {544, "procctl", 4, procctl, SyscallStatus::Partial, "the own process: reaper, tracing, parent-death signal, ASLR status, no-new-privileges"},
 };
 
 }  // namespace

@@ -227,7 +227,7 @@ constexpr Syscall kCalls[] = {
     {333, "sched_get_priority_min", 1, sched_get_priority_min, SyscallStatus::Partial, kOneClass},
     {431, "thr_exit", 1, thr_exit},
     {432, "thr_self", 1, thr_self},
-    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial, "waits, wakes and plain mutexes; no priority protocols, robust lists, condition variables, semaphores, shm"},
+    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial, "no priority protocols; robust lists are accepted and not acted upon; no UMTX_OP_SHM"},
     {455, "thr_new", 2, thr_new, SyscallStatus::Partial, "no THR_SUSPENDED, no priorities"},
     {464, "thr_set_name", 2, thr_set_name},
     {466, "rtprio_thread", 3, rtprio_thread, SyscallStatus::Ignored, kOneClass},

@@ -3,6 +3,7 @@
 #include <kernel/abi/freebsd/clock.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/freebsd/thread_calls.hpp>
+#include <kernel/abi/freebsd/umtx_locks.hpp>
 #include <kernel/abi/time.hpp>
 #include <kernel/base/vector.hpp>
 #include <kernel/proc/futex.hpp>
@@ -99,6 +100,18 @@ Result<> wait_mutex(UserAddr mutex, Nanoseconds deadline) {
     return wait_for_mutex(mutex, owner, is_shared(m.flags), deadline);
 }
 
+// CVWAIT_*: how the timeout of a condition variable is meant.
+Result<Nanoseconds> condition_deadline(UserAddr condition, std::uint64_t flags, UserAddr at) {
+    constexpr std::uint64_t kAbsolute = 2, kOwnClock = 4;
+    if (!at)
+        return kForever;
+    const Nanoseconds time = SKEP_TRY(abi::copy_in_timespec(at));
+    if (!(flags & kAbsolute))
+        return abi::deadline_after(time);
+    const std::uint32_t clock = flags & kOwnClock ? SKEP_TRY(copy_in<UserCondition>(condition)).clock : static_cast<std::uint32_t>(Clock::Realtime);
+    return deadline_of(clock, time);
+}
+
 }  // namespace
 
 Result<> lock_user_mutex(UserAddr mutex, bool try_only, Nanoseconds deadline) {
@@ -151,6 +164,27 @@ Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
         return 0;
     case UmtxOperation::WakeMany:
         return wake_many(object, a[2]);
+    case UmtxOperation::ConditionWait:
+        return done(wait_condition(object, a[3], SKEP_TRY(condition_deadline(object, a[2], a[4]))));
+    case UmtxOperation::ConditionSignal:
+    case UmtxOperation::ConditionBroadcast:
+        return done(signal_condition(object, static_cast<UmtxOperation>(static_cast<std::uint32_t>(a[1])) == UmtxOperation::ConditionBroadcast));
+    case UmtxOperation::ReadLock:
+        return done(lock_for_reading(object, value, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::WriteLock:
+        return done(lock_for_writing(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::RwUnlock:
+        return done(unlock_rwlock(object));
+    case UmtxOperation::SemaphoreWait:
+        return done(wait_semaphore(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::SemaphoreWake:
+        return done(wake_semaphore(object));
+    case UmtxOperation::Semaphore2Wait:
+        return done(wait_semaphore2(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+    case UmtxOperation::Semaphore2Wake:
+        return done(wake_semaphore2(object));
+    case UmtxOperation::RobustLists:
+        return 0;  // robust mutexes are not released for a thread that dies with them
     case UmtxOperation::MutexTryLock:
         return done(lock_user_mutex(object, true, 0));
     case UmtxOperation::MutexLock:

@@ -7,8 +7,10 @@
 namespace skep::kernel::freebsd_abi {
 
 enum class UmtxOperation : std::uint32_t {
-    Wait = 2, Wake = 3, MutexTryLock = 4, MutexLock = 5, MutexUnlock = 6, WaitUint = 11, WaitUintPrivate = 15, WakePrivate = 16,
-    MutexWait = 17, MutexWake = 18, WakeMany = 21, MutexWake2 = 22,
+    Wait = 2, Wake = 3, MutexTryLock = 4, MutexLock = 5, MutexUnlock = 6, ConditionWait = 8, ConditionSignal = 9,
+    ConditionBroadcast = 10, WaitUint = 11, ReadLock = 12, WriteLock = 13, RwUnlock = 14, WaitUintPrivate = 15, WakePrivate = 16,
+    MutexWait = 17, MutexWake = 18, SemaphoreWait = 19, SemaphoreWake = 20, WakeMany = 21, MutexWake2 = 22, Semaphore2Wait = 23,
+    Semaphore2Wake = 24, RobustLists = 26,
 };
 
 struct UmtxTime {
