@@ -1,5 +1,6 @@
 """An appliance that runs on a rig, and the real `skep` command that talks to it from outside."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -26,6 +27,16 @@ class CommandError(Exception):
         self.said = said
 
 
+def lock(folder: Path):
+    """A client's memory names one appliance: two at once in one folder would talk to each other's."""
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RigError(f"another run uses {folder}: wait for its end") from None
+    return file
+
+
 class Host:
     """Boots an appliance; leaving the `with` block ends it. The client's memory is in `folder`, its own."""
 
@@ -34,6 +45,7 @@ class Host:
         self.name = name
         self.folder = folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = lock(self.folder)
         for old in self.folder.rglob("config.json"):
             old.unlink()
         # A rig of software runs ten to a hundred times slower than a machine: how patient to be.
@@ -60,6 +72,7 @@ class Host:
 
     def __exit__(self, *error) -> None:
         self.machine.__exit__(*error)
+        self.lock.close()
 
     @property
     def address(self) -> str:
