@@ -76,6 +76,7 @@ IntervalTimer read_alarm(Process& p) {
 }
 
 void set_alarm(Process& p, Nanoseconds value, Nanoseconds interval) {
+    const MutexGuard guard(p.alarm_lock);
     p.alarm.cancel();
     p.alarm_interval = interval;
     if (value)

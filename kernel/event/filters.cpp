@@ -93,7 +93,7 @@ void Knote::timer_fired(Timer& timer, void* context) {
         if (now > knote.deadline_)
             expired += (now - knote.deadline_) / knote.period_;
         knote.deadline_ += expired * knote.period_;
-        timer.arm(knote.deadline_);
+        timer.arm(next_period(knote.deadline_, 0));
     }
     {
         SpinGuard guard(knote.kqueue_.lock_);

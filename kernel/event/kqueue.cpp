@@ -258,10 +258,9 @@ Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
         SpinGuard guard(lock_);
         for (;;) {
             found = collect(out, guard);
-            if (found)
+            // An event may have come for a knote while this thread had it in hand, and then it has woken nobody.
+            if (found || deadline == 0 || monotonic_now() >= deadline)
                 break;
-            if (deadline == 0 || monotonic_now() >= deadline)
-                return 0;
             if (!queue_.active.empty())
                 continue;  // it became active while others were looked at
             if (auto woken = queue_.waiters.wait(guard, Sleep::Interruptible, deadline); !woken && woken.error() != Errno::TimedOut)

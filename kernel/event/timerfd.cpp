@@ -17,7 +17,7 @@ void TimerFd::fired(Timer& timer, void* context) {
             if (now > self.deadline_)
                 expired += (now - self.deadline_) / self.period_;
             self.deadline_ += expired * self.period_;
-            timer.arm(self.deadline_);
+            timer.arm(next_period(self.deadline_, 0));
         } else {
             self.deadline_ = 0;
         }

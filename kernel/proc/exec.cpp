@@ -357,8 +357,10 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     };
     const Result<UserAddr> stack = prepare();
     if (!stack) {
+        // Not exit_process_by_signal(): this function's references would never be dropped.
         log("{} (pid {}): no memory to start it", static_cast<const char*>(process.command), process.id);
-        exit_process_by_signal(Signal::Kill);
+        send_signal(process, {.signal = Signal::Kill});
+        return fail(stack.error());
     }
     TrapFrame& frame = me.user_frame();
     frame = {};

@@ -26,6 +26,7 @@ void unlink(Process& p) {
     p.parent = nullptr;
     leave_group(p);
     List<Process, AllTag>::remove(p);
+    set_id_owner(p.id, {});
 }
 
 void finish_reaping(Process& p) {
@@ -297,7 +298,7 @@ void Process::on_alarm(Timer& timer, void* context) {
     auto& p = *static_cast<Process*>(context);
     send_signal(p, {.signal = Signal::Alrm, .cause = SignalCause::Kernel});
     if (p.alarm_interval)
-        timer.arm(timer.deadline() + p.alarm_interval);
+        timer.arm(next_period(timer.deadline(), p.alarm_interval));
 }
 
 }  // namespace skep::kernel

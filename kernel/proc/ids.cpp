@@ -70,11 +70,10 @@ void join_group(Process& process, Ref<ProcessGroup> group) {
 
 }  // namespace
 
-Result<std::int32_t> allocate_id(IdOwner owner) {
+Result<std::int32_t> allocate_id() {
     auto* id = new (std::nothrow) Id;
     if (!id)
         return fail(Errno::NoMem);
-    id->owner = owner;
     SpinGuard guard(process_lock);
     if (id_count >= id_limit()) {
         guard.unlock();
@@ -114,6 +113,11 @@ Thread* find_thread(std::int32_t number) {
 void set_id_thread(std::int32_t number, Thread* thread) {
     if (Id* id = find_id(number))
         id->owner.thread = thread;
+}
+
+void set_id_owner(std::int32_t number, IdOwner owner) {
+    if (Id* id = find_id(number))
+        id->owner = owner;
 }
 
 ProcessGroup* find_group(ProcessId number) {
@@ -165,11 +169,18 @@ Result<> set_process_group(ProcessId process, ProcessId wanted) {
         process = me.id;
     if (wanted == 0)
         wanted = process;
-    // Made before the lock is taken; dropped if it is not needed.
-    auto fresh = make_group(wanted, me.group->session);
+    // Made before the lock is taken; dropped if it is not needed. The caller's parent may move it at any time.
+    Ref<Session> session;
+    {
+        const SpinGuard guard(process_lock);
+        session = me.group->session;
+    }
+    auto fresh = make_group(wanted, session);
     if (!fresh)
         return fail(fresh.error());
     const SpinGuard guard(process_lock);
+    if (me.group->session != session)
+        return fail(Errno::Perm);
     Process* target = find_process(process);
     if (!target || (target != &me && target->parent != &me))
         return fail(Errno::Srch);

@@ -80,7 +80,7 @@ void start_init() {
     if (!thread->fpu)
         panic("no memory for init");
     thread->process = process.get();
-    process->id = thread->id = must(allocate_id({process.get(), thread}), "id");
+    process->id = thread->id = must(allocate_id(), "id");
     process->threads.push_back(*thread);
     process->thread_count = 1;
     init_process = process.get();
@@ -90,6 +90,7 @@ void start_init() {
         const SpinGuard guard(process_lock);
         found_group(*process, std::move(group));
         all_processes.push_back(*process);
+        set_id_owner(process->id, {process.get(), thread});
     }
     process.leak();
     start_thread(*thread);

@@ -16,13 +16,17 @@ constexpr Nanoseconds kPatience = 1'000'000'000;
 ProcessId victim;
 Nanoseconds chosen_at;
 
+// What it would give back, roughly: its pages, and what the kernel may hold for each of its descriptors (a pipe's ring).
 std::uint64_t size_of(Process& p) {
-    return p.state == ProcessState::Alive && p.map ? p.map->resident_pages() : 0;
+    constexpr std::uint64_t kPagesPerDescriptor = 16;
+    if (p.state != ProcessState::Alive || !p.map)
+        return 0;
+    return p.map->resident_pages() + (p.descriptors ? p.descriptors->open_count() * kPagesPerDescriptor : 0);
 }
 
 }  // namespace
 
-void relieve_memory() {
+bool relieve_memory() {
     {
         const SpinGuard guard(process_lock);
         const Process* last = find_process(victim);
@@ -35,17 +39,18 @@ void relieve_memory() {
                     largest = &p;
                     most = size;
                 }
-            if (largest) {
-                victim = largest->id;
-                chosen_at = monotonic_now();
-                log("out of memory: {} (pid {}, {} MiB) is killed", static_cast<const char*>(largest->command), largest->id,
-                    most * kPageSize >> 20);
-                send_signal(*largest, {.signal = Signal::Kill});
-            }
+            if (!largest)
+                return false;
+            victim = largest->id;
+            chosen_at = monotonic_now();
+            log("out of memory: {} (pid {}, {} MiB) is killed", static_cast<const char*>(largest->command), largest->id,
+                most * kPageSize >> 20);
+            send_signal(*largest, {.signal = Signal::Kill});
         }
     }
-    if (!signal_pending())
+    if (!must_end(current_thread()))
         sleep_until(monotonic_now() + kWait);
+    return true;
 }
 
 }  // namespace skep::kernel

@@ -91,6 +91,7 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     Thread* exec_thread = nullptr;           // waits until it is the only one
     WaitQueue thread_left;
     bool stopped = false;
+    std::uint32_t resumes = 0;               // how often SIGCONT or SIGKILL has come: they cancel a stop that has not happened yet
     WaitQueue resumed;
     PendingSignals pending;
     std::array<SignalAction, kSignals> actions{};
@@ -114,7 +115,8 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     bool traced = false;                        // by its parent (trace.hpp)
     Signal trace_signal = Signal::None;         // what the tracer lets through when it resumes the process
 
-    // ITIMER_REAL
+    // ITIMER_REAL; set under alarm_lock.
+    Mutex alarm_lock{"Process alarm"};
     Nanoseconds alarm_interval = 0;
     Timer alarm{on_alarm, this};
 
@@ -136,7 +138,8 @@ struct IdOwner {
     Process* process = nullptr;
     Thread* thread = nullptr;
 };
-Result<std::int32_t> allocate_id(IdOwner owner);
+// A number that names nobody yet.
+Result<std::int32_t> allocate_id();
 void free_id(std::int32_t id);
 // With process_lock held. Zombies are found too.
 Process* find_process(ProcessId id);
@@ -171,6 +174,7 @@ struct ThreadStart {
 Result<ProcessId> fork_process(const ForkOptions&, const ThreadStart&);
 Result<std::int32_t> create_user_thread(const ThreadStart&);
 
+// These never return, so nothing with a destructor may be alive in the callers: its references would be kept for ever.
 // The calling thread ends.
 [[noreturn]] void exit_user_thread();
 // The process ends with a status; all threads.

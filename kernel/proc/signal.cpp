@@ -52,6 +52,7 @@ void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node
         return;
     }
     if (s == Signal::Kill || s == Signal::Cont) {
+        p.resumes++;
         p.pending.discard(kStops);
         for (Thread& t : p.threads)
             t.signals.pending.discard(kStops);
@@ -97,6 +98,12 @@ void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node
 void update_attention(Thread& t) {
     const Process& p = *t.process;
     t.attention.store(p.exiting || p.stopped || (p.exec_thread && p.exec_thread != &t) || !deliverable(t).empty(), std::memory_order_seq_cst);
+}
+
+// Without the lock: what it looks at, once true, stays so until the thread has ended.
+bool must_end(const Thread& t) {
+    const Process& p = *t.process;
+    return p.exiting || (p.exec_thread && p.exec_thread != &t) || p.pending.set().has(Signal::Kill) || t.signals.pending.set().has(Signal::Kill);
 }
 
 bool signal_pending() {
@@ -344,6 +351,7 @@ void report_stop(Process& p, Signal signal) {
 
 // The default action of a stop signal; the guard's lock is p.lock.
 void stop(Process& p, Signal signal, SpinGuard& guard) {
+    const std::uint32_t resumes = p.resumes;
     if (kTerminalStops.has(signal)) {
         guard.unlock();
         bool orphaned;
@@ -355,7 +363,7 @@ void stop(Process& p, Signal signal, SpinGuard& guard) {
         if (orphaned)
             return;
     }
-    if (p.stopped || p.exiting)
+    if (p.stopped || p.exiting || p.resumes != resumes)
         return;
     p.stopped = true;
     for (Thread& t : p.threads)

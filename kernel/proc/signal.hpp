@@ -36,6 +36,8 @@ void deliver_signals(TrapFrame& frame);
 void reset_signals_for_exec(Process& process);
 // Recomputes Thread::attention after a change of masks, pending signals or state. With Process::lock held.
 void update_attention(Thread& thread);
+// Whether it ends at its next return to user mode, whatever else happens.
+bool must_end(const Thread& thread);
 
 // Terminal job control: whether the signal would be ignored or blocked by the caller.
 bool ignores_or_blocks(Signal signal);

@@ -57,7 +57,7 @@ Result<std::int32_t> create_user_thread(const ThreadStart& start) {
     Process& process = *me.process;
     Thread* thread = SKEP_TRY(make_user_thread(start));
     thread->process = &process;
-    const auto id = allocate_id({&process, thread});
+    const auto id = allocate_id();
     if (!id) {
         destroy_unstarted_thread(thread);
         return id;
@@ -65,18 +65,23 @@ Result<std::int32_t> create_user_thread(const ThreadStart& start) {
     thread->id = *id;
     if (start.store_id_parent)
         (void)copy_out(start.store_id_parent, *id);
+    bool ended;
     {
-        SpinGuard guard(process.lock);
+        const SpinGuard tree(process_lock);
+        const SpinGuard guard(process.lock);
         thread->signals.mask = me.signals.mask;
-        if (process.exiting || process.exec_thread) {
-            guard.unlock();
-            free_id(*id);
-            destroy_unstarted_thread(thread);
-            return fail(Errno::Again);
+        ended = process.exiting || process.exec_thread;
+        if (!ended) {
+            process.threads.push_back(*thread);
+            process.thread_count++;
+            update_attention(*thread);
+            set_id_owner(*id, {&process, thread});
         }
-        process.threads.push_back(*thread);
-        process.thread_count++;
-        update_attention(*thread);
+    }
+    if (ended) {
+        free_id(*id);
+        destroy_unstarted_thread(thread);
+        return fail(Errno::Again);
     }
     start_thread(*thread);
     return *id;
@@ -126,7 +131,7 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
     };
     if (auto copied = copy_process(parent, *child, options); !copied)
         return undo(copied.error());
-    const auto id = allocate_id({child.get(), thread});
+    const auto id = allocate_id();
     if (!id)
         return undo(id.error());
     child->id = thread->id = *id;
@@ -146,13 +151,17 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
         of->children.push_back(*child);
         join_group_of(*child, parent);
         all_processes.push_back(*child);
+        set_id_owner(*id, {child.get(), thread});
     }
     Ref<Process>(child).leak();  // the tree's reference, which wait4 drops
     start_thread(*thread);
     if (options.wait_for_exec) {
         SpinGuard guard(child->lock);
-        while (!child->vfork_done)
-            (void)child->vfork_left.wait(guard, Sleep::Uninterruptible);
+        // Other signals than the last wait for the child. They would end an interruptible sleep at once, again and again.
+        constexpr Nanoseconds kLook = 10'000'000;
+        while (!child->vfork_done && !must_end(me))
+            if (!child->vfork_left.wait(guard))
+                (void)child->vfork_left.wait(guard, Sleep::Uninterruptible, monotonic_now() + kLook);
     }
     return *id;
 }

@@ -59,10 +59,15 @@ Result<> resolve(std::uint64_t address, std::uint64_t error) {
         access = FaultAccess::Write;
     else if (error & kFaultFetch)
         access = FaultAccess::Execute;
-    Process* process = current_thread().process;
-    if (!process || !process->map || error & kFaultReserved)
+    const Thread& me = current_thread();
+    if (!me.process || !me.process->map || error & kFaultReserved)
         return fail(Errno::Fault);
-    return process->map->fault(address, access);
+    // Without memory the access is tried again until some is there, unless this is the process that has to make room.
+    for (;;) {
+        const Result<> resolved = me.process->map->fault(address, access);
+        if (resolved || resolved.error() != Errno::NoMem || must_end(me) || !relieve_memory())
+            return resolved;
+    }
 }
 
 }  // namespace
@@ -86,8 +91,8 @@ void handle_user_exception(TrapFrame& frame, std::uint64_t address) {
             info.cause = SignalCause::BadAddress;
             break;
         case Errno::NoMem:
-            relieve_memory();
-            return;  // the access is tried again, unless this process dies
+            info.signal = Signal::Kill;
+            break;
         default:
             info.cause = SignalCause::NotMapped;
             break;

@@ -12,6 +12,14 @@ std::int64_t realtime_now();   // since 1970-01-01 00:00 UTC, nanoseconds
 void set_realtime(std::int64_t now);
 std::uint64_t tsc_frequency(); // Hz
 
+// When a timer that was due at `deadline` comes again. Periods that a program chooses may be shorter than the interrupt
+// takes: no CPU is to do nothing else.
+inline constexpr Nanoseconds kShortestPeriod = 50'000;
+inline Nanoseconds next_period(Nanoseconds deadline, Nanoseconds period) {
+    const Nanoseconds next = deadline + period, soonest = monotonic_now() + kShortestPeriod;
+    return next > soonest ? next : soonest;
+}
+
 // Calls `callback` once, in interrupt context with interrupts masked, at or after the deadline. The callback may
 // arm its timer again. Its owner calls arm() and cancel() from one thread at a time.
 class Timer : public PairingNode<Timer> {

@@ -49,12 +49,13 @@ Cpu& choose_cpu(const Thread& thread) {
 void enqueue(Thread& thread) {
     Cpu& cpu = choose_cpu(thread);
     thread.cpu.store(cpu.number, std::memory_order_relaxed);
-    cpu.run_queue->put_back(thread, monotonic_now());
+    const std::uint8_t level = thread.level;
+    cpu.run_queue->put_back(thread, monotonic_now());  // from here on another CPU may run it, even to its end
     if (&cpu != &this_cpu()) {
         send_interrupt(cpu, kRescheduleVector);
         return;
     }
-    if (is_idle(cpu) || thread.level < cpu.thread->level)
+    if (is_idle(cpu) || level < cpu.thread->level)
         cpu.reschedule = true;
     else
         update_timer_interrupt();  // the running thread's slice is limited now

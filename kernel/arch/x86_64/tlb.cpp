@@ -88,6 +88,8 @@ void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end) {
         const InterruptsOff off;
         if (this_cpu().map == &map)
             flush_here(start, end);
+        // A CPU that loads the map now either is seen here or sees the tables as they have become.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
         others = map.active_cpus.load() & ~(std::uint64_t{1} << this_cpu().number);
     }
     ask_others(&map, start, end, others);
