@@ -21,7 +21,11 @@ void* memmove(void* to, const void* from, std::size_t size) {
         return memcpy(to, from, size);
     auto* last_to = static_cast<char*>(to) + size - 1;
     const auto* last_from = static_cast<const char*>(from) + size - 1;
-    asm volatile("std\n\trep movsb\n\tcld" : "+D"(last_to), "+S"(last_from), "+c"(size) : : "memory");
+    std::size_t bytes = size % 8;
+    asm volatile("std\n\trep movsb\n\tsubq $7, %0\n\tsubq $7, %1\n\tmovq %3, %2\n\trep movsq\n\tcld"
+                 : "+D"(last_to), "+S"(last_from), "+c"(bytes)
+                 : "r"(size / 8)
+                 : "memory", "cc");
     return to;
 }
 

@@ -99,9 +99,9 @@ Result<> VmMap::insert_entry(MapEntry entry) {
     if (entries_.size() >= kMaxEntries)
         return fail(Errno::NoMem);
     const std::size_t at = find_index(entry.start);
-    mapped_ += entry.end - entry.start;
-    SKEP_TRY(entries_.push_back(std::move(entry)));
-    std::rotate(entries_.begin() + at, entries_.end() - 1, entries_.end());
+    const std::uint64_t size = entry.end - entry.start;
+    SKEP_TRY(entries_.insert(at, std::move(entry)));
+    mapped_ += size;
     try_merge(at);
     return {};
 }
@@ -116,9 +116,8 @@ Result<> VmMap::split_at(std::uint64_t address) {
     upper.start = address;
     upper.offset += address - e->start;
     const auto at = static_cast<std::size_t>(e - entries_.begin());
-    SKEP_TRY(entries_.push_back(std::move(upper)));
+    SKEP_TRY(entries_.insert(at + 1, std::move(upper)));
     entries_[at].end = address;
-    std::rotate(entries_.begin() + at + 1, entries_.end() - 1, entries_.end());
     return {};
 }
 
@@ -213,9 +212,7 @@ Result<> VmMap::unmap_locked(std::uint64_t start, std::uint64_t end) {
     drop_pages(start, end);
     for (std::size_t i = first; i < last; i++)
         mapped_ -= entries_[i].end - entries_[i].start;
-    std::move(entries_.begin() + last, entries_.end(), entries_.begin() + first);
-    for (std::size_t n = last - first; n > 0; n--)
-        (void)entries_.pop_back();
+    entries_.erase(first, last - first);
     return {};
 }
 
@@ -264,14 +261,17 @@ Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t p
     SKEP_TRY(split_at(range.start));
     SKEP_TRY(split_at(range.end));
     std::size_t i = find_index(range.start);
+    bool lost = false;  // a right that a CPU may have remembered
     for (; i < entries_.size() && entries_[i].start < range.end; i++) {
         MapEntry& e = entries_[i];
         e.protection = protection;
         table_.for_each(e.start, e.end, [&](std::uint64_t, Pte& pte, int level) {
             if (level > 1) {  // comes back on demand, from its object
                 pte.value = 0;
+                lost = true;
                 return;
             }
+            const Pte before = pte;
             // Rights that are gained come with the next fault.
             pte.value &= ~(Pte::kPresent | Pte::kHidden | Pte::kNoExecute);
             pte.value |= protection ? Pte::kPresent : Pte::kHidden;
@@ -279,9 +279,11 @@ Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t p
                 pte.value &= ~Pte::kWrite;
             if (!(protection & kProtExecute))
                 pte.value |= Pte::kNoExecute;
+            lost = lost || (before.value & ~pte.value & (Pte::kPresent | Pte::kWrite)) || (pte.value & ~before.value & Pte::kNoExecute);
         });
     }
-    flush_tlb(*this, range.start, range.end);
+    if (lost)
+        flush_tlb(*this, range.start, range.end);
     // From behind, so that indices before stay valid.
     for (const std::size_t first = find_index(range.start); i > first && i > 0; i--)
         try_merge(i - 1);
@@ -400,7 +402,7 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
             }
             pte->value |= Pte::kWrite | Pte::kDirty;
         }
-        flush_tlb(*this, page, page + kPageSize);
+        forget_page_here(*this, page);
         return {};
     }
 
@@ -463,7 +465,7 @@ Result<> VmMap::copy_for_write(const MapEntry& e, std::uint64_t page, Pte& pte) 
     const Frame* record = pte.counted() ? frame_of(old) : nullptr;
     if (record && record->kind == FrameKind::Allocated && record->uses.load(std::memory_order_acquire) == 1) {
         pte.value = old.value | pte_flags(e, true);
-        flush_tlb(*this, page, page + kPageSize);
+        forget_page_here(*this, page);
         return {};
     }
     const PhysAddr copy = SKEP_TRY(allocate_user_frame());

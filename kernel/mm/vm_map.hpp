@@ -96,7 +96,8 @@ class VmMap : public RefCounted {
     Result<PhysAddr> physical(std::uint64_t address);
 
     PhysAddr root() const { return table_.root(); }
-    std::atomic<std::uint64_t> active_cpus{0};  // bit per CPU that has it loaded
+    std::atomic<std::uint64_t> active_cpus{0};  // bit per CPU that has it loaded and is to hear of changes
+    std::atomic<std::uint64_t> changes{0};      // flush_tlb() calls
 
   private:
     template <typename T, typename... A>
@@ -129,6 +130,9 @@ class VmMap : public RefCounted {
 // [start, end) of the map is forgotten by every CPU that has it loaded. Sleeps not, but waits for the other CPUs
 // with interrupts on: no spin lock may be held.
 void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end);
+// The same for one page and this CPU alone: enough where rights were gained, since another CPU that remembers less faults
+// and comes here itself.
+void forget_page_here(VmMap& map, std::uint64_t page);
 // Top-level tables share the kernel's half.
 Result<PhysAddr> make_top_level_table();
 

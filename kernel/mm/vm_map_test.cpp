@@ -16,6 +16,7 @@ Result<PhysAddr> make_top_level_table() {
     return allocate_zeroed_frame();
 }
 void flush_tlb(VmMap&, std::uint64_t, std::uint64_t) {}
+void forget_page_here(VmMap&, std::uint64_t) {}
 
 namespace {
 

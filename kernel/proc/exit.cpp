@@ -37,6 +37,9 @@ void finish_reaping(Process& p) {
 
 void notify_parent(Process& p) {
     Process& parent = *p.parent;
+    // Where wait_for_child() finds it at once, however many live ones there are.
+    List<Process, SiblingTag>::remove(p);
+    parent.children.push_front(p);
     SignalInfo info{.signal = p.parent_signal, .cause = SignalCause::ChildExited, .process = p.id, .user = p.credentials.real_user, .status = p.exit_code};
     if (p.exit_signal_taken != Signal::None) {
         info.cause = p.dumped ? SignalCause::ChildDumped : SignalCause::ChildKilled;
@@ -55,7 +58,8 @@ bool is_tie(const Process& parent, const Process& child) {
 // Stopped members of a group that has just lost a tie to its session, and that was the last one, are let go. A group
 // that never had one stays as it is.
 void release_orphans(ProcessGroup& group) {
-    if (!is_orphaned_group(group))
+    // Groups may be large, and end member by member: without this a fork bomb's death would take the square of its size.
+    if (stopped_processes.load() == 0 || !is_orphaned_group(group))
         return;
     bool any_stopped = false;
     for (Process& p : group.members)
@@ -132,8 +136,7 @@ void end_process(Thread& me, Process& p) {
                 wake_interruptible(t);
                 interrupt_thread(t);
             }
-            p.stopped = false;
-            p.resumed.wake_all();
+            set_stopped(p, false);
         }
     }
     exit_user_thread();
@@ -163,13 +166,14 @@ void exit_user_thread() {
         last = --p.thread_count == 0;
         p.thread_left.wake_all();
         // A signal meant for any thread finds another one.
-        for (Thread& t : p.threads) {
-            update_attention(t);
-            if (t.attention.load(std::memory_order_relaxed)) {
-                wake_interruptible(t);
-                interrupt_thread(t);
+        if (!p.pending.set().empty())
+            for (Thread& t : p.threads) {
+                update_attention(t);
+                if (t.attention.load(std::memory_order_relaxed)) {
+                    wake_interruptible(t);
+                    interrupt_thread(t);
+                }
             }
-        }
         // Once the lock is free the others may end, and with them p.
         if (!last)
             me.process = nullptr;
@@ -202,8 +206,7 @@ Result<> become_single_threaded() {
             wake_interruptible(t);
             interrupt_thread(t);
         }
-    p.stopped = false;
-    p.resumed.wake_all();
+    set_stopped(p, false);
     while (p.thread_count > 1)
         (void)p.thread_left.wait(guard, Sleep::Uninterruptible);
     p.exec_thread = nullptr;

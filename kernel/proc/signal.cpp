@@ -38,10 +38,6 @@ void poke(Thread& t) {
     interrupt_thread(t);
 }
 
-void resume(Process& p) {
-    p.stopped = false;
-    p.resumed.wake_all();
-}
 
 // The part that needs Process::lock. `target` is null for the whole process. Takes over `node`.
 void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node) {
@@ -57,7 +53,7 @@ void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node
         for (Thread& t : p.threads)
             t.signals.pending.discard(kStops);
         if (p.stopped)
-            resume(p);
+            set_stopped(p, false);
     } else if (kStops.has(s)) {
         p.pending.discard({Signal::Cont});
         for (Thread& t : p.threads)
@@ -98,6 +94,20 @@ void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node
 void update_attention(Thread& t) {
     const Process& p = *t.process;
     t.attention.store(p.exiting || p.stopped || (p.exec_thread && p.exec_thread != &t) || !deliverable(t).empty(), std::memory_order_seq_cst);
+}
+
+std::atomic<std::uint32_t> stopped_processes{0};
+
+void set_stopped(Process& p, bool stopped) {
+    if (p.stopped == stopped)
+        return;
+    p.stopped = stopped;
+    if (stopped) {
+        stopped_processes.fetch_add(1);
+    } else {
+        stopped_processes.fetch_sub(1);
+        p.resumed.wake_all();
+    }
 }
 
 // Without the lock: what it looks at, once true, stays so until the thread has ended.
@@ -365,7 +375,7 @@ void stop(Process& p, Signal signal, SpinGuard& guard) {
     }
     if (p.stopped || p.exiting || p.resumes != resumes)
         return;
-    p.stopped = true;
+    set_stopped(p, true);
     for (Thread& t : p.threads)
         poke(t);
     guard.unlock();
@@ -378,7 +388,7 @@ void stop(Process& p, Signal signal, SpinGuard& guard) {
 Signal ask_tracer(Process& p, SignalInfo& info, SpinGuard& guard) {
     if (p.stopped || p.exiting)
         return info.signal;
-    p.stopped = true;
+    set_stopped(p, true);
     p.trace_signal = Signal::None;
     for (Thread& t : p.threads)
         poke(t);

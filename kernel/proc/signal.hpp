@@ -36,6 +36,10 @@ void deliver_signals(TrapFrame& frame);
 void reset_signals_for_exec(Process& process);
 // Recomputes Thread::attention after a change of masks, pending signals or state. With Process::lock held.
 void update_attention(Thread& thread);
+// With Process::lock held. A process that stops, or goes on.
+void set_stopped(Process& process, bool stopped);
+// How many are stopped.
+extern std::atomic<std::uint32_t> stopped_processes;
 // Whether it ends at its next return to user mode, whatever else happens.
 bool must_end(const Thread& thread);
 

@@ -34,8 +34,7 @@ Result<> resume(ProcessId id, Signal signal, bool go_on_tracing) {
     child->traced = go_on_tracing;
     child->trace_signal = signal;
     child->stop_signal = Signal::None;
-    child->stopped = false;
-    child->resumed.wake_all();
+    set_stopped(*child, false);
     return {};
 }
 

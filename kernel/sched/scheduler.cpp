@@ -61,6 +61,17 @@ void enqueue(Thread& thread) {
         update_timer_interrupt();  // the running thread's slice is limited now
 }
 
+// A CPU with nothing to do comes and takes what waits here.
+void call_idle_cpu(const Cpu& busy) {
+    for (std::uint32_t i = 1; i < cpu_count; i++) {
+        const Cpu& other = *cpus[(busy.number + i) % cpu_count];
+        if (other.online.load(std::memory_order_acquire) && is_idle(other) && other.run_queue->empty()) {
+            send_interrupt(other, kRescheduleVector);
+            return;
+        }
+    }
+}
+
 void finish_switch() {
     Cpu& cpu = this_cpu();
     Thread* previous = cpu.previous;
@@ -155,6 +166,8 @@ void schedule() {
         load_address_space(cpu, *next);
         write_msr(Msr::FsBase, next->fs_base);
         write_msr(Msr::KernelGsBase, next->gs_base);
+    } else {
+        leave_address_space(cpu);
     }
     if (next->fpu && next->fpu_live)
         restore_fpu(*next->fpu);
@@ -189,6 +202,7 @@ void on_timer_interrupt() {
         cpu.reschedule = cpu.reschedule || !cpu.run_queue->empty();
     } else if (!cpu.run_queue->empty()) {
         charge(current, now);
+        call_idle_cpu(cpu);
         if (current.slice_used >= kSlice || cpu.run_queue->has_urgent(current.level))
             cpu.reschedule = cpu.reschedule || current.slice_used >= kSlice;
     }

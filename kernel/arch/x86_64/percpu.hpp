@@ -46,6 +46,8 @@ struct Cpu {
     Thread* idle;
     Thread* previous;                         // who was switched away from, for thread_started()
     VmMap* map;                               // loaded in CR3 (counted reference), or null: kernel's own
+    bool map_idle;                            // left since; then
+    std::uint64_t map_changes;                // is how many changes to it this CPU knows
 
     TaskState tss;
     std::uint64_t gdt[8];

@@ -7,6 +7,8 @@
 #include <kernel/proc/process.hpp>
 #include <kernel/sched/thread_impl.hpp>
 
+#include <utility>
+
 namespace skep::kernel {
 
 namespace {
@@ -57,14 +59,22 @@ void ask_others(VmMap* map, std::uint64_t start, std::uint64_t end, std::uint64_
 
 void load(Cpu& cpu, VmMap& map) {
     VmMap* previous = cpu.map;
-    if (previous == &map)
+    const std::uint64_t me = std::uint64_t{1} << cpu.number;
+    if (previous == &map) {
+        if (!std::exchange(cpu.map_idle, false))
+            return;
+        map.active_cpus.fetch_or(me);
+        if (map.changes.load() != cpu.map_changes)  // counted before the bits are read: it is seen here, or this CPU is there
+            write_cr3(map.root().value);
         return;
+    }
+    cpu.map_idle = false;
     Ref<VmMap> counted(&map);
     cpu.map = counted.leak();
-    map.active_cpus.fetch_or(std::uint64_t{1} << cpu.number);
+    map.active_cpus.fetch_or(me);
     write_cr3(map.root().value);
     if (previous) {
-        previous->active_cpus.fetch_and(~(std::uint64_t{1} << cpu.number));
+        previous->active_cpus.fetch_and(~me);
         Ref<VmMap>::adopt(previous).reset();
     }
 }
@@ -74,6 +84,14 @@ void load(Cpu& cpu, VmMap& map) {
 void load_address_space(Cpu& cpu, const Thread& next) {
     if (next.process->map)
         load(cpu, *next.process->map);
+}
+
+void leave_address_space(Cpu& cpu) {
+    if (!cpu.map || cpu.map_idle)
+        return;
+    cpu.map_idle = true;
+    cpu.map_changes = cpu.map->changes.load();
+    cpu.map->active_cpus.fetch_and(~(std::uint64_t{1} << cpu.number));
 }
 
 void switch_address_space(VmMap& map) {
@@ -88,11 +106,17 @@ void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end) {
         const InterruptsOff off;
         if (this_cpu().map == &map)
             flush_here(start, end);
-        // A CPU that loads the map now either is seen here or sees the tables as they have become.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+        // A full barrier: a CPU that loads the map now either is seen here or sees the tables as they have become.
+        map.changes.fetch_add(1);
         others = map.active_cpus.load() & ~(std::uint64_t{1} << this_cpu().number);
     }
     ask_others(&map, start, end, others);
+}
+
+void forget_page_here(VmMap& map, std::uint64_t page) {
+    const InterruptsOff off;
+    if (this_cpu().map == &map)
+        flush_tlb_page(page);
 }
 
 void flush_kernel_tlb() {
