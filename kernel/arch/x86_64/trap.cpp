@@ -4,6 +4,7 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/base/symbols.hpp>
 #include <kernel/dev/interrupt_impl.hpp>
 #include <kernel/mm/address_space.hpp>
 #include <kernel/mm/layout.hpp>
@@ -80,14 +81,18 @@ void print_registers(const TrapFrame& f) {
 }
 
 void print_backtrace(std::uint64_t rip, std::uint64_t rbp) {
-    log("backtrace (addr2line -e kernel):");
-    log("  {:x}", rip);
+    auto show = [](std::uint64_t address) {
+        const FunctionName function = function_at(address);
+        log("  {:x} {}+{:x}", address, function.name, function.offset);
+    };
+    log("backtrace (lines: addr2line -Cfipe build/kernel/kernel ADDRESS...):");
+    show(rip);
     // Frames lie on one stack: ascending, near each other, in the kernel's half.
     for (int depth = 0; depth < 32 && rbp >> 47 == 0x1'ffff && rbp % 8 == 0; depth++) {
         const auto* frame = reinterpret_cast<const std::uint64_t*>(rbp);
         if (frame[1] == 0)
             break;
-        log("  {:x}", frame[1]);
+        show(frame[1] - 1);  // in the call, not behind it: that may be another function
         if (frame[0] <= rbp || frame[0] - rbp > 65536)
             break;
         rbp = frame[0];
