@@ -4,7 +4,6 @@
 #include <kernel/base/errno.hpp>
 
 #include <cstddef>
-#include <cstring>
 #include <new>
 #include <span>
 #include <utility>
@@ -81,20 +80,10 @@ class Vector {
         data_[--size_].~T();
         return value;
     }
-    // These two move the elements behind as bytes: no T that can be moved refers to its own place.
-    [[nodiscard]] Result<> insert(std::size_t index, T value) {
-        if (size_ == capacity_)
-            SKEP_TRY(reserve(capacity_ ? capacity_ * 2 : 4));
-        std::memmove(static_cast<void*>(data_ + index + 1), static_cast<void*>(data_ + index), (size_ - index) * sizeof(T));
-        new (data_ + index) T(std::move(value));
-        size_++;
-        return {};
-    }
-    void erase(std::size_t index, std::size_t count = 1) {
-        for (std::size_t i = index; i < index + count; i++)
-            data_[i].~T();
-        std::memmove(static_cast<void*>(data_ + index), static_cast<void*>(data_ + index + count), (size_ - index - count) * sizeof(T));
-        size_ -= count;
+    void erase(std::size_t index) {
+        for (std::size_t i = index + 1; i < size_; i++)
+            data_[i - 1] = std::move(data_[i]);
+        data_[--size_].~T();
     }
     void clear() {
         while (size_)

@@ -6,7 +6,7 @@
 // mappings can always be filled again from their object.
 #pragma once
 
-#include <kernel/base/vector.hpp>
+#include <kernel/base/centered_vector.hpp>
 #include <kernel/mm/page_table.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/mm/vm_object.hpp>
@@ -120,7 +120,7 @@ class VmMap : public RefCounted {
 
     Mutex lock_{"VmMap"};
     PageTable table_;
-    Vector<MapEntry> entries_;  // by address, disjoint
+    CenteredVector<MapEntry> entries_;  // by address, disjoint; grows downwards, since addresses are given from above
     std::uint64_t brk_start_ = 0, brk_ = 0;
     std::uint64_t mapped_ = 0;
     std::atomic<std::uint64_t> resident_{0};
