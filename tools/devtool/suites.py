@@ -17,7 +17,10 @@ from devtool.ui import Failure, say
 # Debian's own: another python3 that comes first on PATH need not have pytest.
 PYTHON = "/usr/bin/python3"
 # Folders of tests/ that boot machines of their own.
-SYSTEM = ["vmm", "net", "exec", "files"]
+SYSTEM = ["vmm", "net", "exec", "files", "fuzz-syscalls", "load"]
+# What concerns the kernel alone; kernel/ boots both emulators itself.
+KERNEL = ["kernel", "vmm", "exec", "files", "holds", "fuzz-syscalls", "load"]
+FUZZ = "fuzz-syscalls/test_fuzz.py::test_random_calls[4]"
 REPEAT = "scenario/test_repeat.py"
 SCENARIOS = ["scenario", f"--ignore={REPEAT}"]
 GO_STD = "go-std/test_go_std.py"
@@ -82,7 +85,7 @@ def of_program(result: dict, reports: Path) -> Outcome:
     return outcome
 
 
-def scenarios(name: str, *paths: str, rig: str | None = None) -> Callable[[], Outcome]:
+def scenarios(name: str, *paths: str, rig: str | None = None, **environment: str) -> Callable[[], Outcome]:
     def run() -> Outcome:
         packages.need("build", "rig", "test")
         if rig:
@@ -95,7 +98,7 @@ def scenarios(name: str, *paths: str, rig: str | None = None) -> Callable[[], Ou
         if rig:
             command.append(f"--rig={rig}")
         done = subprocess.run([*command, *paths], cwd=ROOT / "tests", stdin=subprocess.DEVNULL,
-                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment})
         if not report.is_file():
             raise Failure(f"pytest did not run (status {done.returncode})")
         return read_junit(report)
@@ -110,6 +113,15 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
            scenarios("hv", "hv")),
     "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu")),
     "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
+    "kernel": ("the control kernel: on both emulators under hv, on QEMU without it, and what it withstands",
+               scenarios("kernel", *KERNEL, rig="qemu")),
+    "fuzz-qemu": ("10 million random system calls, on QEMU",
+                  scenarios("fuzz-qemu", FUZZ, rig="qemu", SKEP_FUZZ_CALLS="10000000")),
+    "fuzz-bochs": ("one million random system calls, on Bochs",
+                   scenarios("fuzz-bochs", FUZZ, rig="bochs", SKEP_FUZZ_CALLS="1000000")),
+    "load-qemu": ("two minutes of everything at once on four CPUs, on QEMU",
+                  scenarios("load-qemu", "load", rig="qemu", SKEP_LOAD_SECONDS="120")),
+    "holds-bochs": ("programs that take all there is, on Bochs", scenarios("holds-bochs", "holds", rig="bochs")),
     "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", *SCENARIOS, rig="qemu")),
     "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", *SCENARIOS, rig="bochs")),
     "repeat-qemu": ("20 saves and restores at random moments, on QEMU",
@@ -117,8 +129,9 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "go-std": ("Go's own tests of its library, as FreeBSD programs, on QEMU", scenarios("go-std", GO_STD, rig="qemu")),
     "repeat-bochs": ("the same on Bochs", scenarios("repeat-bochs", REPEAT, rig="bochs")),
 }
-# What runs when none is named. The repetitions and Go's own tests take their time and are asked for.
-DEFAULT = [name for name in SUITES if not name.startswith("repeat-") and name != "go-std"]
+# What takes its time, or is part of another one, is asked for by name.
+NAMED = ["kernel", "fuzz-qemu", "fuzz-bochs", "load-qemu", "holds-bochs", "go-std", "repeat-qemu", "repeat-bochs"]
+DEFAULT = [name for name in SUITES if name not in NAMED]
 
 
 def run(names: list[str]) -> Outcome:
