@@ -35,6 +35,25 @@ begin real_string_io
     hlt
 finish real_string_io
 
+begin real_string_out                   // every width, out and in, with and without REP
+    mov $0x3f6, %dx
+    mov $3, %cx
+    mov $0x20, %si
+    mov $0x30, %di
+    std
+    outsb
+    outsw
+    outsl
+    rep outsb
+    insb
+    insw
+    insl
+    rep insl
+    .byte 0x26                          // ES:
+    outsb
+    hlt
+finish real_string_out
+
 begin real_triple_fault
     lidt %cs:(1f - real_triple_fault)
     int3
@@ -99,6 +118,103 @@ begin long_mmio
     mov %rax, 0x48(%rsi)
     hlt
 finish long_mmio
+
+begin long_mmio_widths                  // reads, then writes, of 1, 2, 4 and 8 bytes; and what does both
+    mov $0xd0000000, %esi
+    mov (%rsi), %al
+    mov 2(%rsi), %ax
+    mov 4(%rsi), %eax
+    mov 8(%rsi), %rax
+    movzbl 0x10(%rsi), %eax
+    movsxd 0x14(%rsi), %rax
+    mov %al, 0x21(%rsi)
+    mov %ax, 0x22(%rsi)
+    mov %eax, 0x24(%rsi)
+    mov %rax, 0x28(%rsi)
+    movl $7, 0x30(%rsi)
+    xchg %eax, 0x34(%rsi)
+    lock addl $1, 0x38(%rsi)
+    movsb
+    hlt
+finish long_mmio_widths
+
+begin long_cr_faults                    // each takes #GP, whose handler goes to R12
+    mov $1f - long_cr_faults + 0x10000, %r12d
+    mov $1, %eax                        // CR4 bit 63
+    ror $1, %rax
+    mov %rax, %cr4
+1:  mov $2f - long_cr_faults + 0x10000, %r12d
+    mov $1, %eax
+    shl $33, %rax
+    mov %rax, %cr0                      // beyond 32 bits
+2:  mov $3f - long_cr_faults + 0x10000, %r12d
+    mov %cr0, %rax
+    and $~1, %eax
+    mov %rax, %cr0                      // paging without protection
+3:  mov $4f - long_cr_faults + 0x10000, %r12d
+    mov %cr0, %rax
+    or $0x20000000, %rax
+    mov %rax, %cr0                      // NW without CD
+4:  hlt
+finish long_cr_faults
+
+begin long_exits                        // likewise
+    mov $5f - long_exits + 0x10000, %r12d
+    xor %ecx, %ecx
+    rdpmc
+5:  mov $6f - long_exits + 0x10000, %r12d
+    mov $0xc0000080, %ecx
+    mov $0x80000500, %eax               // EFER: a reserved bit
+    xor %edx, %edx
+    wrmsr
+6:  mov $7f - long_exits + 0x10000, %r12d
+    mov $16, %eax
+    mov %rax, %cr8
+7:  mov $8f - long_exits + 0x10000, %r12d
+    mov $1, %ecx
+    xor %eax, %eax
+    xor %edx, %edx
+    xsetbv
+8:  mov $9f - long_exits + 0x10000, %r12d
+    mov $0x802, %ecx                    // an x2APIC register in xAPIC mode
+    rdmsr
+9:  hlt
+finish long_exits
+
+begin handler_next                      // a fault with error code: counted, goes on at R12
+    incq RESULTS + 64
+    add $8, %rsp
+    mov %r12, (%rsp)
+    iretq
+finish handler_next
+
+begin long_benign                       // exits that change nothing
+    invd
+    wbinvd
+    clts
+    mov %cr0, %rax
+    mov %rax, %cr0
+    mov %cr4, %rax
+    mov %rax, %cr4
+    mov %cr3, %rax
+    mov %rax, %cr3
+    mov %cr8, %rax
+    mov %rax, %cr8
+    invlpg 0x1000
+    smsw %eax
+    lmsw %ax
+    rdtsc
+    mov $0xc0000103, %ecx               // TSC_AUX
+    mov $0x77, %eax
+    xor %edx, %edx
+    wrmsr
+    rdtscp
+    mov %rcx, RESULTS
+    mov $100000, %ecx
+1:  pause
+    loop 1b
+    hlt
+finish long_benign
 
 begin long_msr
     mov $0x174, %ecx                    // SYSENTER_CS: the guest's own
@@ -378,6 +494,17 @@ begin long_forbidden                    // each takes #UD, and the handler steps
     .byte 0x0f, 0x01, 0xd8              // VMRUN
     .byte 0x0f, 0x01, 0xdc              // STGI
     .byte 0x0f, 0x01, 0xc8              // MONITOR
+    .byte 0x0f, 0x01, 0xc9              // MWAIT
+    .byte 0x0f, 0x01, 0xda              // VMLOAD
+    .byte 0x0f, 0x01, 0xdb              // VMSAVE
+    .byte 0x0f, 0x01, 0xdd              // CLGI
+    .byte 0x0f, 0x01, 0xde              // SKINIT
+    .byte 0x0f, 0x01, 0xdf              // INVLPGA
+    .byte 0x0f, 0x01, 0xc2              // VMLAUNCH
+    .byte 0x0f, 0x01, 0xc3              // VMRESUME
+    .byte 0x0f, 0x01, 0xc4              // VMXOFF
+    .byte 0x0f, 0x01, 0xd4              // VMFUNC
+    .byte 0x0f, 0xc7, 0x37              // VMPTRLD (%rdi)
     hlt
 finish long_forbidden
 
