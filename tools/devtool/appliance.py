@@ -53,8 +53,8 @@ def start(rig: str, config: Config) -> Machine:
 def rig_arguments(parser) -> None:
     parser.add_argument("--rig", choices=sorted(rigs.RIGS),
                         help="default: kvm where it nests, else qemu")
-    parser.add_argument("--cpus", type=int, default=1, metavar="N")
-    parser.add_argument("--memory", type=int, default=1024, metavar="MIB")
+    parser.add_argument("--cpus", type=int, default=1, metavar="N", help="default 1")
+    parser.add_argument("--memory", type=int, default=1024, metavar="MIB", help="default 1024")
     parser.add_argument("--uefi", action="store_true", help="boot by UEFI (qemu and kvm)")
     parser.add_argument("--seed", type=int, metavar="N",
                         help="bochs: repeat exactly, free running, clock not paced by the host's")
@@ -67,8 +67,8 @@ def image_arguments(parser) -> None:
     parser.add_argument("--add", action="append", default=[], metavar="PATH[:DEST]",
                         help="a file or folder for the root; DEST defaults to /root/NAME, one that ends "
                              "with / is the folder to put it into")
-    parser.add_argument("--kernel-arg", action="append", default=[], metavar="ARG")
-    parser.add_argument("--hv-arg", action="append", default=[], metavar="ARG")
+    parser.add_argument("--kernel-arg", action="append", default=[], metavar="ARG", help="for the kernel's command line")
+    parser.add_argument("--hv-arg", action="append", default=[], metavar="ARG", help="for hv's command line")
 
 
 def config_of(options, image: Path, **more) -> Config:

@@ -1,7 +1,15 @@
-"""Checks what a machine can check of the house's rules: format, names, sizes, protobuf.
+"""Checks what a machine can check of the house's rules.
 
   tools/dev check            all
-  tools/dev check compat format lines names proto python
+  tools/dev check NAME...    these
+
+  compat    docs/compat is what the system-call tables say (tools/dev fmt writes it)
+  format    clang-format (tools/dev fmt formats)
+  lines     hv stays under 10,000 lines, a file under 600
+  readmes   each folder with code has a README.md
+  proto     buf lint, where npm is there to bring buf
+  python    Python files parse
+  names     clang-tidy's naming rules; minutes at first, then only what changed
 """
 
 from devtool import checks

@@ -31,7 +31,7 @@ POWER_OFF_SECONDS = 10
 def arguments(parser) -> None:
     appliance.rig_arguments(parser)
     appliance.image_arguments(parser)
-    parser.add_argument("--time-limit", type=float, default=300, metavar="SECONDS")
+    parser.add_argument("--time-limit", type=float, default=300, metavar="SECONDS", help="default 300")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the whole serial line")
     parser.add_argument("--name", default=f"exec-{os.getpid()}", help=argparse.SUPPRESS)
     parser.add_argument("command", nargs="+", metavar="COMMAND", help="after --")

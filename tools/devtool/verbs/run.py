@@ -23,7 +23,8 @@ def arguments(parser) -> None:
     appliance.rig_arguments(parser)
     parser.add_argument("--demo", action="store_true", help="move a saved guest from one appliance to another")
     parser.add_argument("--port", type=int, default=0, help="host port of the API; default any free one")
-    parser.add_argument("--add", action="append", default=[], metavar="PATH[:DEST]")
+    parser.add_argument("--add", action="append", default=[], metavar="PATH[:DEST]",
+                        help="a file or folder for the appliance's root, as in `tools/dev exec`")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the serial line from the start")
 
 

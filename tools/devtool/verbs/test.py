@@ -8,8 +8,10 @@ from devtool.ui import Failure, Stopwatch, say
 
 
 def arguments(parser) -> None:
-    parser.add_argument("suites", nargs="*", metavar="SUITE",
-                        help="; ".join(f"{name}: {text}" for name, (text, _) in suites.SUITES.items()))
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    width = max(map(len, suites.SUITES))
+    parser.epilog = "suites:\n" + "\n".join(f"  {name:{width}}  {text}"
+                                             for name, (text, _) in suites.SUITES.items())
 
 
 def run(options) -> int:
