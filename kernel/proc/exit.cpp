@@ -6,6 +6,7 @@
 #include <kernel/proc/futex.hpp>
 #include <kernel/proc/ids.hpp>
 #include <kernel/proc/process.hpp>
+#include <kernel/proc/process_descriptor.hpp>
 #include <kernel/proc/signal.hpp>
 
 namespace skep::kernel {
@@ -45,9 +46,20 @@ void notify_parent(Process& p) {
         info.cause = p.dumped ? SignalCause::ChildDumped : SignalCause::ChildKilled;
         info.status = static_cast<std::int32_t>(p.exit_signal_taken);
     }
-    if (info.signal != Signal::None)
+    if (p.descriptor)
+        p.descriptor->child_ended();  // and no signal
+    else if (info.signal != Signal::None)
         send_signal(parent, info);
     parent.child_changed.wake_all();
+}
+
+// With process_lock held: a child, already out of its parent's list, gets init for a parent.
+void adopt_by_init(Process& child) {
+    child.parent = init_process;
+    init_process->children.push_back(child);
+    child.parent_signal = Signal::Chld;
+    if (child.state == ProcessState::Zombie)
+        notify_parent(child);
 }
 
 // Whether this pair keeps the child's group from being orphaned (POSIX, "orphaned process group").
@@ -96,15 +108,11 @@ void end_process(Thread& me, Process& p) {
     SpinGuard guard(process_lock);
     while (Process* child = p.children.pop_front()) {
         const bool was_tie = is_tie(p, *child);
-        child->parent = init_process;
-        init_process->children.push_back(*child);
-        child->parent_signal = Signal::Chld;
         if (child->traced)
             send_signal(*child, {.signal = Signal::Kill});  // nobody is left to resume it
         else if (child->parent_death_signal != Signal::None)
             send_signal(*child, {.signal = child->parent_death_signal, .cause = SignalCause::User, .process = p.id, .user = p.credentials.real_user});
-        if (child->state == ProcessState::Zombie)
-            notify_parent(*child);
+        adopt_by_init(*child);
         if (was_tie)
             release_orphans(*child->group);
     }
@@ -113,7 +121,7 @@ void end_process(Thread& me, Process& p) {
         release_orphans(*p.group);
     // From here on p belongs to whoever waits for it.
     me.process = nullptr;
-    if (!parent_does_not_wait(*p.parent)) {
+    if (p.descriptor || !parent_does_not_wait(*p.parent)) {
         notify_parent(p);
         return;
     }
@@ -143,6 +151,11 @@ void end_process(Thread& me, Process& p) {
 }
 
 }  // namespace
+
+void leave_to_init(Process& child) {
+    List<Process, SiblingTag>::remove(child);
+    adopt_by_init(child);
+}
 
 void exit_user_thread() {
     Thread& me = current_thread();
@@ -229,11 +242,11 @@ namespace {
 bool matches(const Process& child, const WaitOptions& o, const Process& me) {
     switch (o.which) {
     case WaitOptions::Which::Any:
-        return true;
+        return !child.descriptor;
     case WaitOptions::Which::Process:
         return child.id == o.id;
     case WaitOptions::Which::Group:
-        return child.group && child.group->id == (o.id ? o.id : me.group->id);
+        return !child.descriptor && child.group && child.group->id == (o.id ? o.id : me.group->id);
     }
     return false;
 }

@@ -17,6 +17,7 @@
 namespace skep::kernel {
 
 struct Personality;
+class ProcessDescriptor;
 
 using ProcessId = std::int32_t;
 
@@ -112,6 +113,7 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
 
     // --- under process_lock ---
     Signal parent_death_signal = Signal::None;  // sent to it when its parent ends
+    ProcessDescriptor* descriptor = nullptr;    // that pdfork made, while it is open
     bool traced = false;                        // by its parent (trace.hpp)
     Signal trace_signal = Signal::None;         // what the tracer lets through when it resumes the process
 
@@ -161,6 +163,9 @@ struct ForkOptions {
     bool clear_handlers = false;     // CLONE_CLEAR_SIGHAND
     bool parent_of_caller = false;   // CLONE_PARENT
     Signal exit_signal = Signal::Chld;
+    // pdfork: what stands for the child, and its number in the parent's table, which the child does not inherit.
+    ProcessDescriptor* descriptor = nullptr;
+    std::uint32_t descriptor_number = 0;
 };
 // What a new thread starts with, of either kind.
 struct ThreadStart {

@@ -4,6 +4,7 @@
 #include <kernel/base/make.hpp>
 #include <kernel/proc/ids.hpp>
 #include <kernel/proc/process.hpp>
+#include <kernel/proc/process_descriptor.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/proc/user_entry.hpp>
 
@@ -110,6 +111,8 @@ Result<> copy_process(Process& parent, Process& child, const ForkOptions& option
     child.parent_signal = options.exit_signal;
     child.started = monotonic_now();
     child.descriptors = options.share_files ? parent.descriptors : SKEP_TRY(parent.descriptors->copy());
+    if (options.descriptor)
+        SKEP_TRY(child.descriptors->close(options.descriptor_number));
     child.fs = options.share_fs ? parent.fs : SKEP_TRY(parent.fs->copy());
     child.map = options.share_memory ? parent.map : SKEP_TRY(parent.map->fork());
     child.map->add_user();
@@ -146,6 +149,8 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
     child->thread_count = 1;
     {
         const SpinGuard guard(process_lock);
+        if (options.descriptor)
+            options.descriptor->bind(*child);
         Process* of = options.parent_of_caller && parent.parent ? parent.parent : &parent;
         child->parent = of;
         of->children.push_back(*child);

@@ -16,6 +16,7 @@
 namespace skep::kernel {
 
 class Kqueue;
+class ProcessDescriptor;
 class Socket;
 class TimerFd;
 class Tty;
@@ -79,6 +80,7 @@ class File : public RefCounted {
     virtual Tty* tty() { return nullptr; }
     virtual Kqueue* kqueue() { return nullptr; }
     virtual TimerFd* timerfd() { return nullptr; }
+    virtual ProcessDescriptor* process_descriptor() { return nullptr; }
     // What /proc/self/fd shows for a file without a name: "pipe", "socket", "anon_inode:[eventpoll]"...
     virtual const char* description() const { return "anon_inode"; }
 

@@ -49,6 +49,7 @@ def run_tests(rig: str, package: Package, tests: list[str], exceptions: dict[str
     for name in package.data:
         add.append(f"{(place / name).resolve()}:{place / name}")
     tools = (programs.go_command() if package.go else {}) | (programs.compiler() if package.builds else {})
+    tools |= programs.archives(package)
     add += [f"{path}:{place}/{where}" for path, where in tools.items()]
     if package.builds:
         add.append(f"{programs.build_cache(package)}:{CACHE_PLACE}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from devtool.paths import cache_dir
 from packages import Package
 
-TOOLS = ["asm", "buildid", "compile", "link"]
+TOOLS = ["asm", "buildid", "compile", "link", "pprof"]
 
 
 def go(*arguments: str, target: str = "linux", folder: Path | None = None, **environment: str) -> str:
@@ -61,6 +61,22 @@ def build_cache(package: Package) -> Path:
             go("build", "-o", os.devnull, *arguments, target="freebsd", folder=root() / "src" / folder, GOCACHE=str(path))
         stamp.touch()
     return path
+
+
+def archives(package: Package) -> dict[Path, str]:
+    """pkg/: what assembler includes, and the compiled packages that `runtime` imports: a test of it type-checks them.
+
+    They are those of the build cache: others would make `go build` take what imports them for out of date.
+    """
+    if not package.builds:
+        return {}
+    found = {root() / "pkg" / "include": "pkg/include"}
+    listed = go("list", "-export", "-deps", "-f", "{{.ImportPath}} {{.Export}}", "runtime", target="freebsd",
+                GOCACHE=str(build_cache(package)))
+    for name, _, path in (line.partition(" ") for line in listed.splitlines()):
+        if path:
+            found[Path(path)] = f"pkg/freebsd_amd64/{name}.a"
+    return found
 
 
 def imported(package: Package) -> set[str]:

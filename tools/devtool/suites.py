@@ -17,9 +17,9 @@ from devtool.ui import Failure, say
 # Debian's own: another python3 that comes first on PATH need not have pytest.
 PYTHON = "/usr/bin/python3"
 # Folders of tests/ that boot machines of their own.
-SYSTEM = ["vmm", "net", "exec", "files", "fuzz-syscalls", "load"]
+SYSTEM = ["vmm", "net", "exec", "files", "freebsd", "fuzz-syscalls", "load"]
 # What concerns the kernel alone; kernel/ boots both emulators itself.
-KERNEL = ["kernel", "vmm", "exec", "files", "holds", "fuzz-syscalls", "load"]
+KERNEL = ["kernel", "vmm", "exec", "files", "freebsd", "holds", "fuzz-syscalls", "load"]
 FUZZ = "fuzz-syscalls/test_fuzz.py::test_random_calls[4]"
 REPEAT = "scenario/test_repeat.py"
 SCENARIOS = ["scenario", f"--ignore={REPEAT}"]

@@ -1,11 +1,14 @@
 // FreeBSD's ways to wait: kqueue, poll, select.
 #include <kernel/abi/arguments.hpp>
+#include <kernel/abi/freebsd/clock.hpp>
 #include <kernel/abi/freebsd/kevent_types.hpp>
 #include <kernel/abi/freebsd/signal_types.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/poll.hpp>
 #include <kernel/abi/time.hpp>
+#include <kernel/event/eventfd.hpp>
 #include <kernel/event/kqueue.hpp>
+#include <kernel/event/timerfd.hpp>
 #include <kernel/proc/signal.hpp>
 
 #include <algorithm>
@@ -185,6 +188,70 @@ Returns pselect(Arguments a) {
     return do_select(a, deadline);
 }
 
+// --- eventfd and timerfd: sys/eventfd.h, sys/specialfd.h, sys/timerfd.h ---
+
+constexpr std::uint32_t kNonblock = 4, kCloseOnExecFlag = 0x10'0000;
+
+Returns specialfd(Arguments a) {
+    constexpr std::uint64_t kEventFd = 1;
+    constexpr std::uint32_t kSemaphore = 1;
+    struct Request {
+        std::uint32_t initial, flags;
+    };
+    if (a[0] != kEventFd || a[2] != sizeof(Request))
+        return fail(Errno::Inval);
+    const auto request = SKEP_TRY(copy_in<Request>(a[1]));
+    if (request.flags & ~(kSemaphore | kNonblock | kCloseOnExecFlag))
+        return fail(Errno::Inval);
+    Ref<EventFd> file = SKEP_TRY(make_ref<EventFd>(request.initial, (request.flags & kSemaphore) != 0, request.flags & kNonblock ? kOpenNonblock : 0));
+    return add_descriptor(std::move(file), request.flags & kCloseOnExecFlag);
+}
+
+Returns timerfd_create(Arguments a) {
+    const auto clock = static_cast<Clock>(static_cast<std::int32_t>(a[0]));
+    const auto flags = static_cast<std::uint32_t>(a[1]);
+    if ((clock != Clock::Realtime && clock != Clock::Monotonic && clock != Clock::Uptime) || flags & ~(kNonblock | kCloseOnExecFlag))
+        return fail(Errno::Inval);
+    Ref<TimerFd> file = SKEP_TRY(make_ref<TimerFd>(clock == Clock::Realtime, flags & kNonblock ? kOpenNonblock : 0));
+    return add_descriptor(std::move(file), flags & kCloseOnExecFlag);
+}
+
+struct TimerSpec {  // struct itimerspec
+    Timespec interval, value;
+};
+static_assert(sizeof(TimerSpec) == 32);
+
+Result<Ref<File>> timerfd_argument(std::uint64_t descriptor) {
+    Ref<File> file = SKEP_TRY(file_argument(descriptor));
+    if (!file->timerfd())
+        return fail(Errno::Inval);
+    return file;
+}
+
+Result<> put_setting(UserAddr to, const TimerFd::Setting& setting) {
+    return copy_out(to, TimerSpec{to_timespec(setting.period), to_timespec(setting.first)});
+}
+
+Returns timerfd_gettime(Arguments a) {
+    const Ref<File> file = SKEP_TRY(timerfd_argument(a[0]));
+    SKEP_TRY(put_setting(a[1], file->timerfd()->get()));
+    return 0;
+}
+
+Returns timerfd_settime(Arguments a) {
+    constexpr std::uint64_t kAbsolute = 1;
+    if (a[1] & ~kAbsolute)
+        return fail(Errno::Inval);
+    const Ref<File> file = SKEP_TRY(timerfd_argument(a[0]));
+    TimerFd::Setting wanted, old;
+    wanted.period = static_cast<std::int64_t>(SKEP_TRY(copy_in_timespec(a[2])));
+    wanted.first = static_cast<std::int64_t>(SKEP_TRY(copy_in_timespec(a[2] + sizeof(Timespec))));
+    file->timerfd()->set(wanted, a[1] & kAbsolute, &old);
+    if (a[3])
+        SKEP_TRY(put_setting(a[3], old));
+    return 0;
+}
+
 constexpr std::string_view kFilters = "filters READ, WRITE, VNODE, TIMER, USER";
 
 constexpr Syscall kCalls[] = {
@@ -195,7 +262,11 @@ constexpr Syscall kCalls[] = {
     {522, "pselect", 6, pselect},
     {545, "ppoll", 4, ppoll},
     {560, "kevent", 6, do_kevent<NewLayout>, SyscallStatus::Partial, kFilters},
+    {577, "__specialfd", 3, specialfd},
     {583, "kqueuex", 1, kqueuex},
+    {585, "timerfd_create", 2, timerfd_create},
+    {586, "timerfd_gettime", 2, timerfd_gettime},
+    {587, "timerfd_settime", 4, timerfd_settime},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <kernel/dev/tty/tty.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/ioctl.hpp>
+#include <kernel/vfs/path.hpp>
 
 namespace skep::kernel::freebsd_abi {
 
@@ -12,7 +13,7 @@ namespace {
 
 enum Request : std::uint32_t {
     kFioClex = 0x20006601, kFioNClex = 0x20006602, kFioNRead = 0x4004667f, kFioNbio = 0x8004667e, kFioAsync = 0x8004667d,
-    kFioSetOwn = 0x8004667c, kFioGetOwn = 0x4004667b, kFioDType = 0x4004667a, kFioNWrite = 0x40046677,
+    kFioSetOwn = 0x8004667c, kFioGetOwn = 0x4004667b, kFioDType = 0x4004667a, kFioDGName = 0x80106678, kFioNWrite = 0x40046677,
     kTiocSCtty = 0x20007461, kTiocGSid = 0x40047463, kTiocGWinSz = 0x40087468, kTiocSWinSz = 0x80087467,
     kTiocNotty = 0x20007471, kTiocOutQ = 0x40047473, kTiocSPgrp = 0x80047476, kTiocGPgrp = 0x40047477,
     kTiocDrain = 0x2000745e, kTiocFlush = 0x80047410, kTiocGetA = 0x402c7413, kTiocSetA = 0x802c7414,
@@ -33,6 +34,29 @@ Result<> put_device_type(File& file, UserAddr argument) {
     if (file.kind() != FileKind::Tty)
         return fail(Errno::NoTty);
     return copy_out(argument, kTty);
+}
+
+// ttyname(3): the device's name below /dev, as it was opened.
+Result<> put_device_name(File& file, UserAddr argument) {
+    struct Request {  // struct fiodgname_arg
+        std::int32_t size, padding;
+        UserAddr buffer;
+    };
+    if (file.kind() != FileKind::Tty && file.kind() != FileKind::Device)
+        return fail(Errno::NoTty);
+    if (!file.opened_in())
+        return fail(Errno::Inval);
+    const auto request = SKEP_TRY(copy_in<Request>(argument));
+    const Text path = SKEP_TRY(path_of(current_fs(), file.opened_in(), file.opened_name()));
+    constexpr std::string_view kDevices = "/dev/";
+    std::string_view name = path.view();
+    if (!name.starts_with(kDevices))
+        return fail(Errno::Inval);
+    name.remove_prefix(kDevices.size());
+    if (request.size < 0 || static_cast<std::size_t>(request.size) <= name.size())
+        return fail(Errno::Inval);
+    SKEP_TRY(copy_out(request.buffer, name.data(), name.size()));
+    return copy_out(request.buffer + name.size(), '\0');
 }
 
 Result<> flush(Tty& tty, UserAddr argument) {
@@ -106,6 +130,8 @@ Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint
         return done(copy_out(argument, std::int32_t{0}));
     case kFioDType:
         return done(put_device_type(file, argument));
+    case kFioDGName:
+        return done(put_device_name(file, argument));
     case kTiocOutQ:
         return file.ioctl(kIoctlBytesWritable, argument);
     default:

@@ -398,6 +398,7 @@ Returns no_attributes(Arguments) {
 }
 
 constexpr std::string_view kNoFlags = "files have no flags; clearing them succeeds";
+constexpr std::string_view kNoLists = "no access control lists";
 constexpr std::string_view kNoAttributes = "no extended attributes";
 constexpr std::string_view kAnonymousOnly = "SHM_ANON only";
 
@@ -429,6 +430,14 @@ constexpr Syscall kCalls[] = {
     {274, "lchmod", 2, lchmod},
     {276, "lutimes", 2, lutimes},
     {326, "__getcwd", 2, getcwd},
+    {347, "__acl_get_file", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {348, "__acl_set_file", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {349, "__acl_get_fd", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {350, "__acl_set_fd", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {351, "__acl_delete_file", 2, no_attributes, SyscallStatus::Partial, kNoLists},
+    {352, "__acl_delete_fd", 2, no_attributes, SyscallStatus::Partial, kNoLists},
+    {353, "__acl_aclcheck_file", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {354, "__acl_aclcheck_fd", 3, no_attributes, SyscallStatus::Partial, kNoLists},
     {356, "extattr_set_file", 5, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {357, "extattr_get_file", 5, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {358, "extattr_delete_file", 3, no_attributes, SyscallStatus::Partial, kNoAttributes},
@@ -440,6 +449,10 @@ constexpr Syscall kCalls[] = {
     {412, "extattr_set_link", 5, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {413, "extattr_get_link", 5, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {414, "extattr_delete_link", 3, no_attributes, SyscallStatus::Partial, kNoAttributes},
+    {425, "__acl_get_link", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {426, "__acl_set_link", 3, no_attributes, SyscallStatus::Partial, kNoLists},
+    {427, "__acl_delete_link", 2, no_attributes, SyscallStatus::Partial, kNoLists},
+    {428, "__acl_aclcheck_link", 3, no_attributes, SyscallStatus::Partial, kNoLists},
     {437, "extattr_list_fd", 4, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {438, "extattr_list_file", 4, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {439, "extattr_list_link", 4, no_attributes, SyscallStatus::Partial, kNoAttributes},

@@ -8,6 +8,7 @@
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
+#include <kernel/proc/process_descriptor.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/proc/trace.hpp>
 
@@ -29,6 +30,46 @@ ThreadStart child_start() {
 
 Returns fork(Arguments) {
     return SKEP_TRY(fork_process({}, child_start()));
+}
+
+// --- process descriptors: sys/procdesc.h ---
+
+Returns pdfork(Arguments a) {
+    enum : std::uint32_t { Daemon = 1, CloseOnExec = 2 };
+    const auto flags = static_cast<std::uint32_t>(a[1]);
+    if (flags & ~(Daemon | CloseOnExec))
+        return fail(Errno::Inval);
+    const Ref<ProcessDescriptor> file = SKEP_TRY(make_ref<ProcessDescriptor>((flags & Daemon) != 0));
+    const std::uint64_t number = SKEP_TRY(abi::add_descriptor(file, flags & CloseOnExec));
+    const auto descriptor = static_cast<std::uint32_t>(number);
+    auto child = [&]() -> Returns {
+        SKEP_TRY(copy_out(a[0], descriptor));
+        return SKEP_TRY(fork_process({.descriptor = file.get(), .descriptor_number = descriptor}, child_start()));
+    }();
+    if (!child)
+        (void)current_descriptors().close(descriptor);
+    return child;
+}
+
+Result<Ref<File>> process_argument(std::uint64_t descriptor) {
+    Ref<File> file = SKEP_TRY(abi::file_argument(descriptor));
+    if (!file->process_descriptor())
+        return fail(Errno::BadF);
+    return file;
+}
+
+Returns pdkill(Arguments a) {
+    const Ref<File> file = SKEP_TRY(process_argument(a[0]));
+    if (static_cast<std::uint32_t>(a[1]) >= kSignals)
+        return fail(Errno::Inval);
+    const Process& me = current_process();
+    return done(file->process_descriptor()->kill({.signal = static_cast<Signal>(a[1]), .cause = SignalCause::User, .process = me.id, .user = me.credentials.real_user}));
+}
+
+Returns pdgetpid(Arguments a) {
+    const Ref<File> file = SKEP_TRY(process_argument(a[0]));
+    SKEP_TRY(copy_out(a[1], file->process_descriptor()->id()));
+    return 0;
 }
 
 Returns vfork(Arguments) {
@@ -351,6 +392,9 @@ constexpr Syscall kCalls[] = {
     {251, "rfork", 1, rfork, SyscallStatus::Partial, "RFPROC with RFFDG, RFMEM, RFSPAWN"},
     {463, "abort2", 3, abort2, SyscallStatus::Partial, "logs the first argument"},
     {492, "fexecve", 3, fexecve},
+    {518, "pdfork", 2, pdfork},
+    {519, "pdkill", 2, pdkill},
+    {520, "pdgetpid", 2, pdgetpid},
     {532, "wait6", 6, wait6, SyscallStatus::Partial, "P_PID, P_PGID, P_ALL; usage has the processor time only"},
     {544, "procctl", 4, procctl, SyscallStatus::Partial, "the own process: reaper, tracing, parent-death signal, ASLR status, no-new-privileges"},
 };

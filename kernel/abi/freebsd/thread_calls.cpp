@@ -213,6 +213,17 @@ Returns rtprio_thread(Arguments a) {
     return 0;
 }
 
+Returns sched_rr_get_interval(Arguments a) {
+    constexpr std::int64_t kSliceNanoseconds = 10'000'000;
+    const std::int64_t interval[2] = {0, kSliceNanoseconds};
+    SKEP_TRY(copy_out(a[1], interval));
+    return 0;
+}
+
+Returns sched_getcpu(Arguments) {
+    return current_cpu();
+}
+
 constexpr std::string_view kOneClass = "every thread shares time alike";
 
 constexpr Syscall kCalls[] = {
@@ -225,6 +236,7 @@ constexpr Syscall kCalls[] = {
     {331, "sched_yield", 0, sched_yield},
     {332, "sched_get_priority_max", 1, sched_get_priority_max, SyscallStatus::Partial, kOneClass},
     {333, "sched_get_priority_min", 1, sched_get_priority_min, SyscallStatus::Partial, kOneClass},
+    {334, "sched_rr_get_interval", 2, sched_rr_get_interval},
     {431, "thr_exit", 1, thr_exit},
     {432, "thr_self", 1, thr_self},
     {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial, "no priority protocols; robust lists are accepted and not acted upon; no UMTX_OP_SHM"},
@@ -233,6 +245,7 @@ constexpr Syscall kCalls[] = {
     {466, "rtprio_thread", 3, rtprio_thread, SyscallStatus::Ignored, kOneClass},
     {486, "cpuset_getid", 4, cpuset_getid, SyscallStatus::Partial, "there is one set"},
     {487, "cpuset_getaffinity", 5, cpuset_getaffinity},
+    {581, "sched_getcpu", 0, sched_getcpu},
     {488, "cpuset_setaffinity", 5, cpuset_setaffinity, SyscallStatus::Partial, "threads of the own process; moves at the next switch"},
 };
 

@@ -1,0 +1,184 @@
+// Files, with the calls from before FreeBSD 12 beside those since: sys/stat.h, sys/dirent.h, sys/mount.h.
+#include "system.hpp"
+
+namespace bsd {
+namespace {
+
+struct Stat {
+    std::uint64_t device, inode, links;
+    std::uint16_t mode, padding;
+    std::uint32_t user, group, padding2;
+    std::uint64_t device_number;
+    Time accessed, modified, changed, created;
+    std::int64_t size, blocks;
+    std::int32_t block_size;
+    std::uint32_t flags;
+    std::uint64_t generation, spare[10];
+};
+static_assert(sizeof(Stat) == 224);
+struct Stat11 {
+    std::uint32_t device, inode;
+    std::uint16_t mode, links;
+    std::uint32_t user, group, device_number;
+    Time accessed, modified, changed;
+    std::int64_t size, blocks;
+    std::int32_t block_size;
+    std::uint32_t flags, generation;
+    std::int32_t spare;
+    Time created;
+};
+static_assert(sizeof(Stat11) == 120);
+
+constexpr const char* kFolder = "/tmp/skep-dynamic";
+constexpr const char* kFile = "/tmp/skep-dynamic/a";
+constexpr int kHere = -100;  // AT_FDCWD
+constexpr int kReadWrite = 2, kCreate = 0x200, kExclusive = 0x800, kDirectory = 0x20000, kCloseOnExec = 0x100000;
+
+bool make_files() {
+    EXPECT_CALL(sys(136, kFolder, 0755), 0);
+    const long file = sys(5, kFile, kReadWrite | kCreate | kExclusive, 0640);
+    EXPECT(file >= 0);
+    EXPECT_CALL(sys(4, file, "hello\n", 6), 6);
+    EXPECT_CALL(sys(6, file), 0);
+    EXPECT_CALL(sys(5, kFile, kReadWrite | kCreate | kExclusive, 0640), -kEexist);
+    EXPECT_CALL(sys(57, "a", "/tmp/skep-dynamic/link"), 0);
+    return true;
+}
+
+bool both_stats() {
+    Stat now{};
+    Stat11 then{};
+    EXPECT_CALL(sys(552, kHere, kFile, &now, 0), 0);
+    EXPECT_CALL(sys(188, kFile, &then), 0);
+    EXPECT(now.size == 6 && then.size == 6 && now.mode == 0100640 && then.mode == now.mode);
+    EXPECT(static_cast<std::uint32_t>(now.inode) == then.inode && now.links == 1 && then.links == 1);
+    EXPECT(now.modified.seconds == then.modified.seconds && now.modified.seconds > 1'000'000'000);
+    EXPECT_CALL(sys(190, "/tmp/skep-dynamic/link", &then), 0);
+    EXPECT((then.mode & 0170000) == 0120000);
+    EXPECT_CALL(sys(493, kHere, "/tmp/skep-dynamic/link", &then, 0x200), 0);  // AT_SYMLINK_NOFOLLOW
+    EXPECT((then.mode & 0170000) == 0120000);
+    EXPECT_CALL(sys(552, kHere, "/tmp/skep-dynamic/link", &now, 0), 0);
+    EXPECT(now.size == 6);
+    EXPECT_CALL(sys(552, kHere, "/no/such", &now, 0), -kEnoent);
+    const long file = sys(499, kHere, kFile, 0, 0);
+    EXPECT_CALL(sys(551, file, &now), 0);
+    EXPECT_CALL(sys(189, file, &then), 0);
+    EXPECT(then.size == now.size);
+    EXPECT_CALL(sys(6, file), 0);
+    EXPECT_CALL(sys(551, 99, &now), -kEbadf);
+    return true;
+}
+
+// Both kinds of records name the same files.
+bool both_directories() {
+    char now[4096], then[4096];
+    const long folder = sys(499, kHere, kFolder, kDirectory | kCloseOnExec, 0);
+    EXPECT(folder >= 0);
+    std::int64_t base = -1;
+    const long now_size = sys(554, folder, now, sizeof now, &base);
+    EXPECT(now_size > 0);
+    EXPECT_CALL(sys(554, folder, now + now_size, sizeof now - static_cast<unsigned long>(now_size), &base), 0);
+    EXPECT_CALL(sys(478, folder, 0, 0), 0);
+    long then_base = -1;
+    const long then_size = sys(196, folder, then, sizeof then, &then_base);
+    EXPECT(then_size > 0);
+    sys(6, folder);
+    int names = 0, old_names = 0;
+    bool found = false, old_found = false;
+    for (const char* p = now; p < now + now_size; p += *reinterpret_cast<const std::uint16_t*>(p + 16), names++)
+        if (equal(p + 24, "a"))
+            found = p[18] == 8 && *reinterpret_cast<const std::uint16_t*>(p + 20) == 1;  // DT_REG
+    for (const char* p = then; p < then + then_size; p += *reinterpret_cast<const std::uint16_t*>(p + 4), old_names++)
+        if (equal(p + 8, "a"))
+            old_found = p[6] == 8 && p[7] == 1;
+    EXPECT(found && old_found && names == old_names && names == 4);
+    return true;
+}
+
+bool device_nodes() {
+    Stat zero{};
+    EXPECT_CALL(sys(552, kHere, "/dev/null", &zero, 0), 0);
+    EXPECT((zero.mode & 0170000) == 0020000);
+    EXPECT_CALL(sys(14, "/tmp/skep-dynamic/fifo", 0010600, 0), 0);  // freebsd11_mknod
+    EXPECT_CALL(sys(559, kHere, "/tmp/skep-dynamic/fifo2", 0010600, 0), 0);
+    EXPECT_CALL(sys(552, kHere, "/tmp/skep-dynamic/fifo", &zero, 0), 0);
+    EXPECT((zero.mode & 0170000) == 0010000);
+    EXPECT_CALL(sys(10, "/tmp/skep-dynamic/fifo"), 0);
+    EXPECT_CALL(sys(503, kHere, "/tmp/skep-dynamic/fifo2", 0), 0);
+    return true;
+}
+
+bool file_systems() {
+    static char now[2344 * 4], then[472 * 4];
+    EXPECT_CALL(sys(555, "/", now), 0);
+    EXPECT(*reinterpret_cast<std::uint32_t*>(now) == 0x20140518);
+    EXPECT_CALL(sys(396, "/", then), 0);
+    EXPECT(*reinterpret_cast<std::uint32_t*>(then) == 0x20030518);
+    const long count = sys(557, nullptr, 0, 2);  // MNT_NOWAIT
+    EXPECT(count >= 1);
+    EXPECT(sys(557, now, sizeof now, 2) >= 1);
+    EXPECT_CALL(sys(395, nullptr, 0, 2), count);
+    return true;
+}
+
+bool the_working_directory() {
+    char path[1024];
+    EXPECT_CALL(sys(12, "/tmp/skep-dynamic"), 0);
+    EXPECT_CALL(sys(326, path, sizeof path), 0);  // __getcwd
+    EXPECT(equal(path, kFolder));
+    EXPECT_CALL(sys(574, kHere, "link", path, sizeof path, 0), 0);  // __realpathat, since 13
+    EXPECT(equal(path, kFile));
+    EXPECT_CALL(sys(58, "link", path, sizeof path), 1);
+    EXPECT(path[0] == 'a');
+    EXPECT_CALL(sys(12, "/"), 0);
+    return true;
+}
+
+// What ls -l, cp -p and tar ask beside: access lists, flags, attributes, limits of paths.
+bool what_tools_ask() {
+    EXPECT(sys(191, kFile, 59) <= 0);  // _PC_ACL_EXTENDED
+    EXPECT(sys(191, kFile, 64) <= 0);  // _PC_ACL_NFS4
+    EXPECT_CALL(sys(191, kFile, 4), 255);  // _PC_NAME_MAX
+    EXPECT_CALL(sys(347, kFile, 4, 0), -kEopnotsupp);  // __acl_get_file
+    EXPECT_CALL(sys(425, kFile, 4, 0), -kEopnotsupp);  // __acl_get_link
+    EXPECT(sys(439, "/tmp/skep-dynamic/a", 1, nullptr, 0) <= 0);  // extattr_list_link
+    EXPECT_CALL(sys(34, kFile, 0), 0);
+    EXPECT_CALL(sys(33, kFile, 4), 0);
+    EXPECT_CALL(sys(376, kFile, 4), 0);  // eaccess
+    const Time times[2] = {{1'000'000'000, 5}, {0, -2}};  // UTIME_OMIT
+    EXPECT_CALL(sys(547, kHere, kFile, times, 0), 0);
+    Stat now{};
+    EXPECT_CALL(sys(552, kHere, kFile, &now, 0), 0);
+    EXPECT(now.accessed.seconds == 1'000'000'000 && now.modified.seconds != 1'000'000'000);
+    return true;
+}
+
+bool absent_features() {
+    EXPECT_CALL(sys(516), -kEnosys);          // cap_enter: libcapsicum goes on without
+    EXPECT_CALL(sys(533, 1, 0), -kEnosys);    // cap_rights_limit
+    EXPECT_CALL(sys(255, 0), -kEnosys);       // aio_read
+    EXPECT_CALL(sys(506, 0, 0, 0), -kEnosys); // jail_get
+    EXPECT_CALL(sys(303, "aio"), -kEnoent);   // modfind
+    char value[16];
+    EXPECT_CALL(sys(390, 0, "vm.kmem", value, sizeof value), -kEnoent);  // kenv(KENV_GET)
+    return true;
+}
+
+bool remove_files() {
+    EXPECT_CALL(sys(10, kFile), 0);
+    EXPECT_CALL(sys(10, "/tmp/skep-dynamic/link"), 0);
+    EXPECT_CALL(sys(137, kFolder), 0);
+    return true;
+}
+
+}  // namespace
+
+void file_cases() {
+    const Case cases[] = {
+        {"make_files", make_files}, {"stat", both_stats}, {"getdirentries", both_directories}, {"mknod", device_nodes}, {"statfs", file_systems},
+        {"getcwd", the_working_directory}, {"tools", what_tools_ask}, {"absent", absent_features}, {"remove_files", remove_files},
+    };
+    run_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
+}  // namespace bsd

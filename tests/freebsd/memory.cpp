@@ -1,0 +1,126 @@
+// mmap(2) as rtld, jemalloc and libthr use it: sys/mman.h.
+#include "system.hpp"
+
+namespace bsd {
+namespace {
+
+enum : int { kShared = 1, kPrivate = 2, kFixed = 0x10, kStack = 0x400, kAnonymous = 0x1000, kGuard = 0x2000, kExclusive = 0x4000, kNoCore = 0x20000, kPrefault = 0x40000, k32Bit = 0x80000 };
+enum : int { kNone = 0, kRead = 1, kWrite = 2, kExecute = 4 };
+constexpr int aligned(int power) {
+    return power << 24;
+}
+
+long map(std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor = -1, std::uint64_t offset = 0) {
+    return sys(477, at, size, protection, flags, descriptor, offset);
+}
+
+// rtld: a guard over the whole object, the segments into it.
+bool guard_then_fixed() {
+    const long base = map(0, 1 << 20, kNone, kGuard);
+    EXPECT(base > 0);
+    EXPECT_CALL(map(static_cast<std::uint64_t>(base) + 4096, 4096, kRead | kWrite, kPrivate | kAnonymous | kFixed), base + 4096);
+    *reinterpret_cast<volatile char*>(base + 4096) = 1;
+    EXPECT_CALL(sys(74, base + 4096, 4096, kRead), 0);
+    EXPECT_CALL(sys(73, base, 1 << 20), 0);
+    EXPECT_CALL(map(0, 4096, kRead, kGuard), -kEinval);
+    return true;
+}
+
+bool old_rtld_maps() {
+    const long base = map(0, 1 << 16, kNone, kPrivate | kAnonymous | kNoCore);
+    EXPECT(base > 0);
+    EXPECT_CALL(sys(73, base, 1 << 16), 0);
+    return true;
+}
+
+bool alignment() {
+    const long big = map(0, 4 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(21)), super = map(0, 2 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(1));
+    EXPECT(big > 0 && big % (2 << 20) == 0 && super > 0 && super % (2 << 20) == 0);
+    EXPECT_CALL(sys(73, big, 4 << 20), 0);
+    EXPECT_CALL(sys(73, super, 2 << 20), 0);
+    return true;
+}
+
+bool exclusive() {
+    const long base = map(0, 8192, kRead | kWrite, kPrivate | kAnonymous);
+    EXPECT(base > 0);
+    EXPECT(map(static_cast<std::uint64_t>(base), 4096, kRead, kPrivate | kAnonymous | kFixed | kExclusive) < 0);
+    EXPECT_CALL(map(static_cast<std::uint64_t>(base), 4096, kRead, kPrivate | kAnonymous | kExclusive), -kEinval);
+    EXPECT_CALL(sys(73, base, 8192), 0);
+    return true;
+}
+
+bool stacks() {
+    const long base = map(0, 1 << 16, kRead | kWrite, kStack);
+    EXPECT(base > 0);
+    *reinterpret_cast<volatile char*>(base + (1 << 16) - 1) = 1;
+    EXPECT_CALL(sys(73, base, 1 << 16), 0);
+    return true;
+}
+
+bool low_addresses() {
+    const long base = map(0, 4096, kRead | kWrite, kPrivate | kAnonymous | k32Bit);
+    EXPECT(base > 0 && base < 0x8000'0000);
+    EXPECT_CALL(sys(73, base, 4096), 0);
+    return true;
+}
+
+bool wrong_requests() {
+    EXPECT_CALL(map(0, 0, kRead, kPrivate | kAnonymous), -kEinval);
+    EXPECT_CALL(map(0, 4096, kRead, kPrivate | kAnonymous, 5), -kEinval);
+    EXPECT_CALL(map(0, 4096, kRead, kPrivate, 77), -kEbadf);
+    EXPECT_CALL(sys(73, 1ul << 60, 4096), -kEinval);
+    return true;
+}
+
+bool advice() {
+    const long base = map(0, 1 << 16, kRead | kWrite, kPrivate | kAnonymous);
+    *reinterpret_cast<volatile char*>(base) = 7;
+    EXPECT_CALL(sys(75, base, 1 << 16, 5), 0);  // MADV_FREE
+    const char now = *reinterpret_cast<volatile char*>(base);
+    EXPECT(now == 7 || now == 0);
+    char resident[16];
+    EXPECT_CALL(sys(78, base, 1 << 16, resident), 0);
+    EXPECT_CALL(sys(203, base, 4096), 0);
+    EXPECT_CALL(sys(204, base, 4096), 0);
+    EXPECT_CALL(sys(250, base, 4096, 1), 0);  // minherit(INHERIT_COPY)
+    EXPECT_CALL(sys(73, base, 1 << 16), 0);
+    return true;
+}
+
+bool a_file_shared() {
+    const long file = sys(499, -100, "/tmp/map", 0x200 | 2, 0600);  // O_CREAT | O_RDWR
+    EXPECT(file >= 0);
+    EXPECT_CALL(sys(480, file, 4096), 0);
+    const long base = map(0, 4096, kRead | kWrite, kShared, static_cast<int>(file));
+    EXPECT(base > 0);
+    reinterpret_cast<volatile char*>(base)[10] = 'x';
+    EXPECT_CALL(sys(65, base, 4096, 0), 0);
+    char seen = 0;
+    EXPECT_CALL(sys(475, file, &seen, 1, 10), 1);
+    EXPECT(seen == 'x');
+    EXPECT_CALL(sys(73, base, 4096), 0);
+    sys(6, file);
+    EXPECT_CALL(sys(10, "/tmp/map"), 0);
+    return true;
+}
+
+bool anonymous_shared_memory() {
+    const long file = sys(482, 1, 2, 0600);  // shm_open(SHM_ANON), as FreeBSD 12 and before
+    EXPECT(file >= 0);
+    EXPECT_CALL(sys(480, file, 8192), 0);
+    sys(6, file);
+    return true;
+}
+
+}  // namespace
+
+void memory_cases() {
+    const Case cases[] = {
+        {"map_guard", guard_then_fixed}, {"map_nocore", old_rtld_maps}, {"map_aligned", alignment}, {"map_excl", exclusive}, {"map_stack", stacks},
+        {"map_32bit", low_addresses}, {"map_errors", wrong_requests}, {"madvise_mincore", advice}, {"map_file", a_file_shared}, {"shm_anon", anonymous_shared_memory},
+    };
+    run_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
+}  // namespace bsd

@@ -1,0 +1,146 @@
+// fork, vfork, rfork, pdfork, wait4, wait6, procctl, ptrace, limits: sys/wait.h, sys/procctl.h, sys/procdesc.h.
+#include "system.hpp"
+
+namespace bsd {
+namespace {
+
+struct ResourceUsage {
+    std::int64_t words[18];
+};
+
+// The child's branch ends here.
+long child_that_exits(long number, long argument, int status) {
+    const auto made = call(number, argument);
+    if (!made.failed && made.value == 0)
+        exit_with(status);
+    return made.signed_value();
+}
+
+bool fork_and_wait() {
+    const long child = child_that_exits(2, 0, 7);
+    EXPECT(child > 0);
+    std::int32_t status = 0;
+    ResourceUsage usage{};
+    EXPECT_CALL(sys(7, child, &status, 0, &usage), child);
+    EXPECT_CALL(status, 7 << 8);
+    EXPECT_CALL(sys(7, child, &status, 0, 0), -kEchild);
+    return true;
+}
+
+bool rfork_and_wait() {
+    const long child = child_that_exits(251, (1 << 4) | (1 << 2), 9);  // RFPROC | RFFDG
+    EXPECT(child > 0);
+    std::int32_t status = 0;
+    struct {
+        ResourceUsage self, children;
+    } usage{};
+    char information[80] = {};
+    EXPECT_CALL(sys(532, 0, child, &status, 16, &usage, information), child);  // wait6(P_PID, WEXITED)
+    EXPECT_CALL(status, 9 << 8);
+    EXPECT_CALL(*reinterpret_cast<std::int32_t*>(information), 20);  // SIGCHLD
+    return true;
+}
+
+// libcasper's way: a child that only its descriptor knows.
+bool a_process_descriptor() {
+    std::int32_t descriptor = -1;
+    const auto made = call(518, &descriptor, 0);
+    EXPECT(!made.failed);
+    if (made.value == 0)
+        for (;;)
+            sys(240, &start, 0);  // sleeps, or spins: it is killed
+    std::int32_t id = 0;
+    EXPECT_CALL(sys(520, descriptor, &id), 0);
+    EXPECT_CALL(id, made.signed_value());
+    EXPECT_CALL(sys(7, -1, 0, 1, 0), -kEchild);  // not one of "any" children
+    struct {
+        std::int32_t descriptor;
+        std::int16_t events, revents;
+    } poll{descriptor, 1, 0};
+    EXPECT_CALL(sys(209, &poll, 1, 0), 0);
+    EXPECT_CALL(sys(519, descriptor, 9), 0);
+    EXPECT_CALL(sys(209, &poll, 1, -1), 1);
+    EXPECT(poll.revents & 0x10);  // POLLHUP
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, id, &status, 0, 0), id);
+    EXPECT_CALL(status & 0x7f, 9);
+    EXPECT_CALL(sys(519, descriptor, 9), -kEsrch);
+    EXPECT_CALL(sys(6, descriptor), 0);
+    return true;
+}
+
+bool a_descriptor_closed() {
+    std::int32_t descriptor = -1;
+    const auto made = call(518, &descriptor, 0);
+    EXPECT(!made.failed);
+    if (made.value == 0)
+        for (;;)
+            sys(331);
+    EXPECT_CALL(sys(6, descriptor), 0);
+    // Killed, and waited for by init.
+    for (int i = 0; i < 2000 && sys(37, made.signed_value(), 0) != -kEsrch; i++) {
+        const Time pause{0, 5'000'000};
+        sys(240, &pause, 0);
+    }
+    EXPECT_CALL(sys(37, made.signed_value(), 0), -kEsrch);
+    return true;
+}
+
+bool process_control() {
+    const int usr1 = 30;
+    int signal = 0;
+    EXPECT_CALL(sys(544, 0, sys(20), 11, &usr1), 0);  // PROC_PDEATHSIG_CTL
+    EXPECT_CALL(sys(544, 0, 0, 12, &signal), 0);
+    EXPECT_CALL(signal, usr1);
+    const int none = 0;
+    EXPECT_CALL(sys(544, 0, 0, 11, &none), 0);
+    int wrong = 1000;
+    EXPECT_CALL(sys(544, 0, 0, 11, &wrong), -kEinval);
+    return true;
+}
+
+// A child that asks to be traced stops at a signal; its parent lets it go on without.
+bool tracing() {
+    const auto made = call(2);
+    EXPECT(!made.failed);
+    if (made.value == 0) {
+        sys(26, 0, 0, 0, 0);  // PT_TRACE_ME
+        sys(37, sys(20), 15);
+        exit_with(33);
+    }
+    const long child = made.signed_value();
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child, &status, 0, 0), child);
+    EXPECT_CALL(status, 15 << 8 | 0x7f);
+    EXPECT_CALL(sys(26, 7, child, 1, 0), 0);  // PT_CONTINUE
+    EXPECT_CALL(sys(7, child, &status, 0, 0), child);
+    EXPECT_CALL(status, 33 << 8);
+    EXPECT_CALL(sys(26, 7, child, 1, 0), -kEsrch);
+    return true;
+}
+
+bool identity_and_limits() {
+    EXPECT_CALL(sys(253), 0);  // issetugid
+    EXPECT_CALL(sys(24), 0);
+    std::uint64_t limit[2] = {};
+    EXPECT_CALL(sys(194, 8, limit), 0);  // RLIMIT_NOFILE
+    EXPECT(limit[0] >= 64 && limit[0] <= limit[1]);
+    EXPECT_CALL(sys(194, 99, limit), -kEinval);
+    std::uint32_t groups[64];
+    EXPECT(sys(79, 64, groups) >= 0);
+    char login[33];
+    EXPECT_CALL(sys(49, login, sizeof login), 0);
+    return true;
+}
+
+}  // namespace
+
+void process_cases() {
+    const Case cases[] = {
+        {"fork", fork_and_wait}, {"rfork_wait6", rfork_and_wait}, {"pdfork", a_process_descriptor}, {"pdfork_close", a_descriptor_closed}, {"procctl", process_control},
+        {"ptrace", tracing}, {"identity", identity_and_limits},
+    };
+    run_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
+}  // namespace bsd

@@ -1,0 +1,179 @@
+// What rtld, libc, libthr, ps, sysctl(8) and the like ask of the sysctl tree: sys/sysctl.h, sys/user.h.
+#include "system.hpp"
+
+#include <initializer_list>
+
+namespace bsd {
+namespace {
+
+char buffer[64 * 1024];
+
+// sysctlbyname(3) as the C library did it before FreeBSD 13: the name's numbers, then the value.
+long by_name(const char* name, void* value, std::uint64_t* size) {
+    const int question[2] = {0, 3};
+    int numbers[24];
+    std::uint64_t numbers_size = sizeof numbers;
+    if (const long r = sys(202, question, 2, numbers, &numbers_size, name, length(name)); r < 0)
+        return r;
+    return sys(202, numbers, numbers_size / sizeof numbers[0], value, size, 0, 0);
+}
+
+bool integers() {
+    const struct {
+        const char* name;
+        int least;
+    } kNames[] = {
+        {"kern.osreldate", 1400000}, {"hw.ncpu", 1}, {"hw.pagesize", 4096}, {"kern.maxproc", 16}, {"kern.maxfilesperproc", 64},
+        {"kern.argmax", 4096}, {"kern.ngroups", 16}, {"kern.iov_max", 16}, {"kern.smp.maxcpus", 1}, {"kern.smp.cpus", 1},
+        {"kern.ipc.soacceptqueue", 1}, {"kern.fscale", 1}, {"security.jail.jailed", 0}, {"security.bsd.see_other_uids", 0},
+        {"vm.overcommit", 0}, {"kern.securelevel", -1}, {"kern.stackprot", 3}, {"kern.features.inet", 1}, {"kern.pid_max", 100},
+    };
+    for (const auto& n : kNames) {
+        int value = -100;
+        std::uint64_t size = sizeof value;
+        if (const long r = by_name(n.name, &value, &size); r != 0 || size != sizeof value || value < n.least) {
+            print("# ");
+            print(n.name);
+            return complain("sysctl", r ? r : value);
+        }
+    }
+    return true;
+}
+
+bool texts() {
+    const struct {
+        const char *name, *prefix;
+    } kNames[] = {{"kern.ostype", "FreeBSD"}, {"kern.osrelease", "14."}, {"hw.machine", "amd64"}, {"hw.machine_arch", "amd64"}, {"kern.version", "FreeBSD"}, {"kern.hostname", ""}, {"user.cs_path", "/"}};
+    for (const auto& n : kNames) {
+        std::uint64_t size = sizeof buffer;
+        EXPECT_CALL(sys(570, n.name, length(n.name), buffer, &size, 0, 0), 0);  // __sysctlbyname, since 13
+        EXPECT(size == length(buffer) + 1 && starts_with(buffer, n.prefix));
+    }
+    return true;
+}
+
+bool numbers_without_names() {
+    std::uint64_t place = 0, size = sizeof place;
+    const int strings[2] = {1, 32}, stack[2] = {1, 33};
+    EXPECT_CALL(sys(202, strings, 2, &place, &size, 0, 0), 0);
+    EXPECT(place == start.find(32));
+    EXPECT_CALL(sys(202, stack, 2, &place, &size, 0, 0), 0);
+    EXPECT(place == start.find(35));
+    std::uint64_t random[2] = {};
+    size = sizeof random;
+    const int entropy[2] = {1, 37};  // kern.arandom
+    (void)sys(202, entropy, 2, random, &size, 0, 0);
+    EXPECT(random[0] && random[1]);
+    return true;
+}
+
+bool a_small_buffer() {
+    char little[3];
+    std::uint64_t size = sizeof little;
+    EXPECT_CALL(by_name("kern.ostype", little, &size), -kEnomem);
+    size = 0;
+    EXPECT_CALL(by_name("kern.ostype", nullptr, &size), 0);
+    EXPECT_CALL(size, 8);
+    EXPECT_CALL(by_name("kern.no_such_name", nullptr, &size), -kEnoent);
+    return true;
+}
+
+template <typename T>
+T at(const char* record, std::size_t offset) {
+    T value;
+    __builtin_memcpy(&value, record + offset, sizeof value);
+    return value;
+}
+
+// kvm_getprocs(KERN_PROC_PROC): struct kinfo_proc, 1088 bytes each.
+bool every_process() {
+    const int question[3] = {1, 14, 8};
+    std::uint64_t size = 0;
+    EXPECT_CALL(sys(202, question, 3, 0, &size, 0, 0), 0);
+    EXPECT(size > 0 && size % 1088 == 0);
+    size = sizeof buffer;
+    EXPECT_CALL(sys(202, question, 3, buffer, &size, 0, 0), 0);
+    EXPECT(size >= 2 * 1088 && size % 1088 == 0);
+    const long me = sys(20);
+    for (const char* p = buffer; p < buffer + size; p += 1088) {
+        EXPECT_CALL(at<std::int32_t>(p, 0), 1088);
+        if (at<std::int32_t>(p, 72) != me)
+            continue;
+        EXPECT(at<std::int32_t>(p, 76) == sys(39) && at<std::int32_t>(p, 80) == sys(81));
+        EXPECT(at<std::int8_t>(p, 388) == 2);  // SRUN
+        EXPECT(equal(p + 447, "program"));
+        EXPECT(at<std::uint64_t>(p, 256) > 4096 && at<std::int64_t>(p, 264) > 0);
+        EXPECT(at<std::int64_t>(p, 336) > 1'000'000'000);  // started
+        EXPECT(at<std::int32_t>(p, 596) == 1 && at<std::int32_t>(p, 600) > 0);
+        return true;
+    }
+    return complain("the own process is listed", me);
+}
+
+bool one_process() {
+    const int mine[4] = {1, 14, 1, static_cast<int>(sys(20))}, nobody[4] = {1, 14, 1, 99998};
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(sys(202, mine, 4, buffer, &size, 0, 0), 0);
+    EXPECT_CALL(size, 1088);
+    size = sizeof buffer;
+    EXPECT_CALL(sys(202, nobody, 4, buffer, &size, 0, 0), -kEsrch);
+    const int threads[4] = {1, 14, 1 | 0x10, mine[3]};
+    size = sizeof buffer;
+    EXPECT_CALL(sys(202, threads, 4, buffer, &size, 0, 0), 0);
+    EXPECT_CALL(size, 1088);
+    return true;
+}
+
+// ps(1) shows what setproctitle(3) has set.
+bool arguments_of_a_process() {
+    const int question[4] = {1, 14, 7, static_cast<int>(sys(20))};
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(sys(202, question, 4, buffer, &size, 0, 0), 0);
+    EXPECT(equal(buffer, "/root/program") && equal(buffer + 14, "first"));
+    const char title[] = "program: a title";
+    EXPECT_CALL(sys(202, question, 4, 0, 0, title, sizeof title), 0);
+    size = sizeof buffer;
+    EXPECT_CALL(sys(202, question, 4, buffer, &size, 0, 0), 0);
+    EXPECT(size == sizeof title && equal(buffer, title));
+    return true;
+}
+
+bool places_of_a_process() {
+    const int path[4] = {1, 14, 12, -1};
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(sys(202, path, 4, buffer, &size, 0, 0), 0);
+    EXPECT(equal(buffer, "/root/program"));
+    struct {
+        std::uint64_t first, last, spare[4];
+    } trampoline{};
+    const int question[4] = {1, 14, 41, static_cast<int>(sys(20))};
+    size = sizeof trampoline;
+    EXPECT_CALL(sys(202, question, 4, &trampoline, &size, 0, 0), 0);
+    EXPECT(trampoline.first && trampoline.last > trampoline.first);
+    return true;
+}
+
+bool memory_figures() {
+    for (const char* name : {"vm.loadavg", "vm.vmtotal", "hw.physmem", "hw.usermem", "hw.realmem", "kern.boottime", "kern.clockrate", "kern.cp_time", "kern.cp_times", "vm.stats.vm.v_page_count", "vm.stats.vm.v_free_count", "hw.pagesizes", "hw.availpages"}) {
+        std::uint64_t size = sizeof buffer;
+        if (const long r = by_name(name, buffer, &size); r != 0 || size == 0) {
+            print("# ");
+            print(name);
+            return complain("sysctl", r);
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+void sysctl_cases() {
+    const Case cases[] = {
+        {"sysctl_integers", integers}, {"sysctl_texts", texts}, {"sysctl_numbers", numbers_without_names}, {"sysctl_small_buffer", a_small_buffer},
+        {"kinfo_every_process", every_process}, {"kinfo_one_process", one_process}, {"process_arguments", arguments_of_a_process},
+        {"process_places", places_of_a_process}, {"sysctl_memory", memory_figures},
+    };
+    run_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
+}  // namespace bsd

@@ -1,0 +1,206 @@
+// Threads as libthr makes them: thr_new(2), _umtx_op(2), cpuset(2).
+#include "system.hpp"
+
+namespace bsd {
+namespace {
+
+constexpr int kUmtx = 454;
+enum : int { kWait = 2, kWake = 3, kMutexLock = 5, kMutexUnlock = 6, kConditionWait = 8, kConditionSignal = 9, kConditionBroadcast = 10, kReadLock = 12, kWriteLock = 13, kRwUnlock = 14, kWaitPrivate = 15, kWakePrivate = 16, kSemaphoreWait = 23, kSemaphoreWake = 24 };
+
+struct Mutex {
+    std::uint32_t owner, flags, ceilings[2];
+    std::uint64_t link;
+    std::uint32_t spare[2];
+} mutex;
+struct Condition {
+    std::uint32_t has_waiters, flags, clock, spare;
+} condition;
+struct Rwlock {
+    std::uint32_t state, flags, blocked_readers, blocked_writers, spare[4];
+} rwlock;
+struct Semaphore {
+    std::uint32_t count, flags;
+} semaphore;
+
+struct Parameters {
+    void (*entry)(void*);
+    void* argument;
+    char* stack;
+    std::uint64_t stack_size;
+    std::uint64_t* tls;
+    std::uint64_t tls_size;
+    long *child_id, *parent_id;
+    std::int32_t flags;
+    void* priority;
+    void* spare[3];
+};
+static_assert(sizeof(Parameters) == 104);
+
+constexpr int kThreads = 4;
+alignas(16) char stacks[kThreads][16 * 1024];
+std::uint64_t blocks[kThreads][4];
+long child_ids[kThreads], parent_ids[kThreads];
+std::uint32_t done;
+volatile int value;
+
+// The end of a thread is told by a long that becomes 1.
+long ended[kThreads];
+
+bool start_thread(int n, void (*entry)(void*)) {
+    blocks[n][0] = word(blocks[n]);
+    ended[n] = 0;
+    const Parameters p{entry, reinterpret_cast<void*>(static_cast<std::uintptr_t>(n)), stacks[n], sizeof stacks[n], blocks[n], sizeof blocks[n], &child_ids[n], &parent_ids[n], 0, nullptr, {}};
+    return sys(455, &p, sizeof p) == 0;
+}
+
+[[noreturn]] void end_thread(void* argument) {
+    sys(431, &ended[reinterpret_cast<std::uintptr_t>(argument)]);
+    for (;;) {
+    }
+}
+
+bool join(int n) {
+    while (!__atomic_load_n(&ended[n], __ATOMIC_ACQUIRE))
+        if (const long r = sys(kUmtx, &ended[n], kWait, 0, 0, 0); r != 0 && r != -kEintr)
+            return complain("join", r);
+    return true;
+}
+
+void count_with_mutex(void* argument) {
+    std::uint64_t self;
+    asm("mov %%fs:0, %0" : "=r"(self));
+    for (int i = 0; i < 1000 && self == word(blocks[reinterpret_cast<std::uintptr_t>(argument)]); i++) {
+        sys(kUmtx, &mutex, kMutexLock, 0, 0, 0);
+        value = value + 1;
+        sys(kUmtx, &mutex, kMutexUnlock, 0, 0, 0);
+    }
+    end_thread(argument);
+}
+
+bool threads_and_a_mutex() {
+    long me = 0;
+    EXPECT_CALL(sys(432, &me), 0);
+    value = 0;
+    for (int n = 0; n < kThreads; n++)
+        EXPECT(start_thread(n, count_with_mutex));
+    for (int n = 0; n < kThreads; n++) {
+        EXPECT(join(n));
+        EXPECT(child_ids[n] == parent_ids[n] && child_ids[n] > 0 && child_ids[n] != me);
+    }
+    EXPECT_CALL(value, kThreads * 1000);
+    return true;
+}
+
+void wait_for_condition(void* argument) {
+    sys(kUmtx, &mutex, kMutexLock, 0, 0, 0);
+    __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+    while (value == 0) {
+        sys(kUmtx, &condition, kConditionWait, 0, &mutex, 0);
+        sys(kUmtx, &mutex, kMutexLock, 0, 0, 0);
+    }
+    sys(kUmtx, &mutex, kMutexUnlock, 0, 0, 0);
+    end_thread(argument);
+}
+
+bool a_condition() {
+    value = 0;
+    done = 0;
+    for (int n = 0; n < kThreads; n++)
+        EXPECT(start_thread(n, wait_for_condition));
+    while (__atomic_load_n(&done, __ATOMIC_ACQUIRE) < kThreads)
+        sys(331);
+    sys(kUmtx, &mutex, kMutexLock, 0, 0, 0);
+    value = 1;
+    EXPECT_CALL(sys(kUmtx, &condition, kConditionSignal, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &condition, kConditionBroadcast, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &mutex, kMutexUnlock, 0, 0, 0), 0);
+    for (int n = 0; n < kThreads; n++)
+        EXPECT(join(n));
+    const Time soon{0, 1'000'000};
+    EXPECT_CALL(sys(kUmtx, &mutex, kMutexLock, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &condition, kConditionWait, 0, &mutex, &soon), -kEtimedout);
+    EXPECT_CALL(mutex.owner & 0x7fff'ffff, 0);
+    return true;
+}
+
+void write_and_read(void* argument) {
+    for (int i = 0; i < 500; i++) {
+        sys(kUmtx, &rwlock, kWriteLock, 0, 0, 0);
+        value = value + 1;
+        sys(kUmtx, &rwlock, kRwUnlock, 0, 0, 0);
+        sys(kUmtx, &rwlock, kReadLock, 0, 0, 0);
+        if (value < i)
+            __atomic_fetch_add(&done, 1, __ATOMIC_ACQ_REL);
+        sys(kUmtx, &rwlock, kRwUnlock, 0, 0, 0);
+    }
+    end_thread(argument);
+}
+
+bool a_rwlock() {
+    value = 0;
+    done = 0;
+    EXPECT_CALL(sys(kUmtx, &rwlock, kRwUnlock, 0, 0, 0), -kEperm);
+    for (int n = 0; n < kThreads; n++)
+        EXPECT(start_thread(n, write_and_read));
+    for (int n = 0; n < kThreads; n++)
+        EXPECT(join(n));
+    EXPECT_CALL(value, kThreads * 500);
+    EXPECT_CALL(done, 0);
+    EXPECT_CALL(rwlock.state, 0);
+    EXPECT(rwlock.blocked_readers == 0 && rwlock.blocked_writers == 0);
+    return true;
+}
+
+// sem_post(3) and sem_wait(3) of libc.
+void post(void* argument) {
+    for (int i = 0; i < 500; i++)
+        if (__atomic_fetch_add(&semaphore.count, 1, __ATOMIC_ACQ_REL) & 0x8000'0000)
+            sys(kUmtx, &semaphore, kSemaphoreWake, 0, 0, 0);
+    end_thread(argument);
+}
+
+bool a_semaphore() {
+    EXPECT(start_thread(0, post));
+    EXPECT(start_thread(1, post));
+    for (int taken = 0; taken < 1000;) {
+        std::uint32_t count = __atomic_load_n(&semaphore.count, __ATOMIC_ACQUIRE);
+        if (!(count & 0x7fff'ffff))
+            EXPECT_CALL(sys(kUmtx, &semaphore, kSemaphoreWait, 0, 0, 0), 0);
+        else if (__atomic_compare_exchange_n(&semaphore.count, &count, count - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            taken++;
+    }
+    EXPECT(join(0) && join(1));
+    const Time soon{0, 1'000'000};
+    EXPECT_CALL(sys(kUmtx, &semaphore, kSemaphoreWait, 0, sizeof soon, &soon), -kEtimedout);
+    return true;
+}
+
+bool waits_and_wakes() {
+    std::uint32_t here = 5;
+    const Time soon{0, 1'000'000};
+    EXPECT_CALL(sys(kUmtx, &here, kWaitPrivate, 6, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &here, kWaitPrivate, 5, sizeof soon, &soon), -kEtimedout);
+    EXPECT_CALL(sys(kUmtx, &here, kWakePrivate, 1, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &here, 999, 0, 0, 0), -kEopnotsupp);
+    return true;
+}
+
+bool processors() {
+    std::uint64_t set[4] = {};
+    EXPECT_CALL(sys(487, 3, 1, -1, sizeof set, set), 0);  // CPU_LEVEL_WHICH, CPU_WHICH_TID
+    EXPECT(set[0] & 1);
+    EXPECT_CALL(sys(488, 3, 1, -1, sizeof set, set), 0);
+    EXPECT(sys(581) >= 0);  // sched_getcpu
+    return true;
+}
+
+}  // namespace
+
+void thread_cases() {
+    const Case cases[] = {
+        {"umtx_wait", waits_and_wakes}, {"thr_new", threads_and_a_mutex}, {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock}, {"umtx_semaphore", a_semaphore}, {"cpuset", processors},
+    };
+    run_cases(cases, sizeof cases / sizeof cases[0]);
+}
+
+}  // namespace bsd
