@@ -42,6 +42,7 @@ Result<Thread*> make_user_thread(const ThreadStart& start) {
     }
     thread->user_frame() = start.frame;
     thread->user_frame().use_iret();
+    save_user_bases(me);
     thread->fs_base = start.set_tls ? start.tls : me.fs_base;
     thread->gs_base = me.gs_base;
     thread->affinity = me.affinity;

@@ -162,6 +162,8 @@ void schedule() {
     update_timer_interrupt();
     if (current.fpu && current.fpu_live)
         save_fpu(*current.fpu);
+    if (current.process)
+        save_user_bases(current);
     if (next->process) {
         load_address_space(cpu, *next);
         write_msr(Msr::FsBase, next->fs_base);
@@ -173,6 +175,13 @@ void schedule() {
         restore_fpu(*next->fpu);
     switch_context(&current.saved_rsp, next->saved_rsp);
     finish_switch();
+}
+
+void save_user_bases(Thread& me) {
+    if (!programs_set_bases)
+        return;
+    asm volatile("rdfsbase %0" : "=r"(me.fs_base));
+    me.gs_base = read_msr(Msr::KernelGsBase);
 }
 
 void preempt_if_asked() {

@@ -82,6 +82,9 @@ bool wake(Thread& thread);
 // The same if the sleep is interruptible.
 void wake_interruptible(Thread& thread);
 
+// Thread::fs_base and gs_base as the program has them now; of the calling thread.
+void save_user_bases(Thread& me);
+
 // A thread that runs in user mode on another CPU is made to enter the kernel.
 void interrupt_thread(Thread& thread);
 

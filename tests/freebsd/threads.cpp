@@ -185,6 +185,47 @@ bool waits_and_wakes() {
     return true;
 }
 
+// As rtld and libc set the base where CPUID has FSGSBASE: without a call. It is still there after the CPU was given up,
+// in a child, and after a signal.
+bool own_base() {
+    std::uint32_t a = 7, b, c = 0, d;
+    asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (!(b & 1))
+        return true;
+    static std::uint64_t block[2];
+    std::uint64_t old, seen, base = word(block);
+    block[0] = base;
+    asm volatile("rdfsbase %0" : "=r"(old));
+    asm volatile("wrfsbase %0" : : "r"(base));
+    const Time pause{0, 3'000'000};
+    sys(240, &pause, 0);
+    asm volatile("mov %%fs:0, %0" : "=r"(seen));
+    std::uint64_t told = 0;
+    const long asked = sys(165, 128, &told);
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        std::uint64_t in_child;
+        asm volatile("mov %%fs:0, %0" : "=r"(in_child));
+        exit_with(in_child == base ? 5 : 6);
+    }
+    std::int32_t status = 0;
+    sys(7, child.value, &status, 0, 0);
+    // A kernel's address in GS: nothing that arrives meanwhile believes it.
+    asm volatile("wrgsbase %0" : : "r"(0xffff'8000'0000'0000ul));
+    for (int i = 0; i < 50; i++)
+        sys(331);
+    std::uint64_t gs;
+    asm volatile("rdgsbase %0" : "=r"(gs));
+    asm volatile("wrgsbase %0" : : "r"(0ul));
+    asm volatile("wrfsbase %0" : : "r"(old));
+    EXPECT(seen == base);
+    EXPECT_CALL(asked, 0);
+    EXPECT(told == base);
+    EXPECT_CALL(status, 5 << 8);
+    EXPECT(gs == 0xffff'8000'0000'0000ul);
+    return true;
+}
+
 bool processors() {
     std::uint64_t set[4] = {};
     EXPECT_CALL(sys(487, 3, 1, -1, sizeof set, set), 0);  // CPU_LEVEL_WHICH, CPU_WHICH_TID
@@ -198,7 +239,7 @@ bool processors() {
 
 void thread_cases() {
     const Case cases[] = {
-        {"umtx_wait", waits_and_wakes}, {"thr_new", threads_and_a_mutex}, {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock}, {"umtx_semaphore", a_semaphore}, {"cpuset", processors},
+        {"umtx_wait", waits_and_wakes}, {"thr_new", threads_and_a_mutex}, {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock}, {"umtx_semaphore", a_semaphore}, {"cpuset", processors}, {"wrfsbase", own_base},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

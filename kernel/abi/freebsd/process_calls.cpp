@@ -324,6 +324,7 @@ Returns sysarch(Arguments a) {
     enum : std::int32_t { GetFsBase = 128, SetFsBase = 129, GetGsBase = 130, SetGsBase = 131, GetTlsBase = 135, SetTlsBase = 136 };
     Thread& me = current_thread();
     const auto operation = static_cast<std::int32_t>(a[0]);
+    save_user_bases(me);
     switch (operation) {
     case GetFsBase:
     case GetTlsBase:

@@ -23,7 +23,8 @@ void put_registers(MachineContext& c, const TrapFrame& f) {
     c.rbp = f.rbp, c.r10 = f.r10, c.r11 = f.r11, c.r12 = f.r12, c.r13 = f.r13, c.r14 = f.r14, c.r15 = f.r15;
     c.rip = f.rip, c.cs = f.cs, c.rflags = f.rflags, c.rsp = f.rsp, c.ss = f.ss;
     c.size = sizeof c;
-    const Thread& me = current_thread();
+    Thread& me = current_thread();
+    save_user_bases(me);
     c.fs_base = me.fs_base, c.gs_base = me.gs_base;
     c.flags = kContextHasBases;
 }

@@ -59,6 +59,7 @@ Returns arch_prctl(Arguments a) {
     // asm/prctl.h
     enum { SetGs = 0x1001, SetFs = 0x1002, GetFs = 0x1003, GetGs = 0x1004 };
     Thread& me = current_thread();
+    save_user_bases(me);
     switch (a[0]) {
     case SetFs:
     case SetGs: {

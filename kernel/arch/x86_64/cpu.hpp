@@ -63,6 +63,7 @@ inline constexpr std::uint64_t kCr4Pge = 1 << 7;
 inline constexpr std::uint64_t kCr4OsFxsr = 1 << 9;
 inline constexpr std::uint64_t kCr4OsXmmExcpt = 1 << 10;
 inline constexpr std::uint64_t kCr4Umip = 1 << 11;
+inline constexpr std::uint64_t kCr4FsGsBase = 1 << 16;
 inline constexpr std::uint64_t kCr4OsXsave = 1 << 18;
 inline constexpr std::uint64_t kCr4Smep = 1 << 20;
 inline constexpr std::uint64_t kCr4Smap = 1 << 21;

@@ -13,6 +13,7 @@
 #define FRAME_RBP 64
 #define FRAME_VECTOR 120
 #define FRAME_CS 144
+#define FRAME_SIZE 176
 
 #define CPU_SELF 0
 #define CPU_THREAD 8

@@ -8,6 +8,7 @@ namespace skep::kernel {
 extern "C" void syscall_entry();
 extern "C" bool smap_enabled;
 
+bool programs_set_bases;
 Cpu* cpus[kMaxCpus];
 std::uint32_t cpu_count;
 
@@ -76,6 +77,11 @@ void init_this_cpu(Cpu& cpu) {
 
     const CpuidResult features = cpuid(7);
     std::uint64_t cr4 = read_cr4();
+    // FreeBSD's rtld and C library use WRFSBASE as soon as CPUID has it, and ask nobody.
+    if (features.ebx & 1 << 0) {
+        cr4 |= kCr4FsGsBase;
+        programs_set_bases = true;
+    }
     if (features.ebx & 1 << 7)
         cr4 |= kCr4Smep;
     if (features.ebx & 1 << 20) {

@@ -81,6 +81,8 @@ void init_this_cpu(Cpu& cpu);
 
 // The stacks of NMI, double fault and machine check; false: no memory.
 bool allocate_trap_stacks(Cpu& cpu);
+// WRFSBASE and WRGSBASE work in user mode: the registers know the bases, not the kernel.
+extern bool programs_set_bases;
 
 // For a panic: the others halt for good.
 void stop_other_cpus();

@@ -206,7 +206,10 @@ bool allocate_trap_stacks(Cpu& cpu) {
         auto* stack = static_cast<char*>(kernel_allocate(kIstStackSize));
         if (!stack)
             return false;
-        cpu.tss.ist[i] = reinterpret_cast<std::uint64_t>(stack) + kIstStackSize;
+        // Above the frame: whose stack it is (trap_entry.S). RSP stays a multiple of 16.
+        char* top = stack + kIstStackSize - 2 * sizeof(Cpu*);
+        *reinterpret_cast<Cpu**>(top) = &cpu;
+        cpu.tss.ist[i] = reinterpret_cast<std::uint64_t>(top);
     }
     return true;
 }

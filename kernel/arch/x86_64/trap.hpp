@@ -21,6 +21,7 @@ struct TrapFrame {
 static_assert(offsetof(TrapFrame, rbp) == FRAME_RBP);
 static_assert(offsetof(TrapFrame, vector) == FRAME_VECTOR);
 static_assert(offsetof(TrapFrame, cs) == FRAME_CS);
+static_assert(sizeof(TrapFrame) == FRAME_SIZE);
 
 // SDM vol. 3, table 6-1.
 enum class TrapVector : std::uint8_t {

@@ -81,24 +81,29 @@ trap_common:
     addq $16, %rsp
     iretq
 
-    // NMI, double fault and machine check arrive at any instruction, also between SYSCALL and SWAPGS:
-    // only the GS base itself tells whose it is (a kernel address is negative). On IST stacks.
+    // NMI, double fault and machine check arrive at any instruction, also between SYSCALL and SWAPGS, and a program
+    // may give GS any base (WRGSBASE): whose it is cannot be told. Above its frame each IST stack holds the
+    // CPU's data; the base that was there comes back at the end.
 trap_paranoid:
     PUSH_REGISTERS
     cld
     movl $0xc0000101, %ecx  // IA32_GS_BASE
     rdmsr
-    xorl %ebx, %ebx
-    testl %edx, %edx
-    js 1f
-    swapgs
-    movl $1, %ebx
-1:  movq %rsp, %rdi
+    movl %eax, %ebx
+    shlq $32, %rdx
+    orq %rdx, %rbx
+    movq FRAME_SIZE(%rsp), %rax
+    movq %rax, %rdx
+    shrq $32, %rdx
+    wrmsr
+    movq %rsp, %rdi
     call trap_dispatch_paranoid
-    testl %ebx, %ebx
-    jz 2f
-    swapgs
-2:  POP_REGISTERS
+    movq %rbx, %rax
+    movq %rbx, %rdx
+    shrq $32, %rdx
+    movl $0xc0000101, %ecx
+    wrmsr
+    POP_REGISTERS
     addq $16, %rsp
     iretq
 
