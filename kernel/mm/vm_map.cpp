@@ -13,7 +13,6 @@ namespace skep::kernel {
 namespace {
 
 constexpr std::uint64_t kLowest = 0x1'0000;  // null pointers with an offset never hit a mapping
-constexpr std::uint64_t kMapTop = 0x7fff'0000'0000;  // mappings without a wish go below
 constexpr std::size_t kMaxEntries = 65536;
 
 constexpr std::uint64_t page_of(std::uint64_t a) {
@@ -138,7 +137,7 @@ void VmMap::try_merge(std::size_t index) {
 }
 
 // The highest gap below the limit, or the hint if that is free.
-Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) const {
+Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) {
     const std::uint64_t size = page_up(r.size), limit = r.below ? std::min(r.below, kMapTop) : kMapTop;
     if (size == 0 || size > limit)
         return fail(Errno::NoMem);
@@ -148,8 +147,10 @@ Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) const {
         if (i == entries_.size() || entries_[i].start >= hint + size)
             return hint;
     }
-    std::uint64_t gap_end = limit;
-    for (std::size_t i = find_index(limit - 1); i <= entries_.size(); i--) {
+    for (const MapEntry* e; (e = find(full_from_ - 1));)
+        full_from_ = e->start;
+    std::uint64_t gap_end = std::min(limit, full_from_);
+    for (std::size_t i = find_index(gap_end - 1); i <= entries_.size(); i--) {
         if (i < entries_.size() && entries_[i].start < gap_end && entries_[i].end > gap_end) {
             gap_end = entries_[i].start;
             continue;
@@ -210,6 +211,7 @@ Result<> VmMap::unmap_locked(std::uint64_t start, std::uint64_t end) {
     if (first == last)
         return {};
     drop_pages(start, end);
+    full_from_ = std::max(full_from_, std::min(end, kMapTop));
     for (std::size_t i = first; i < last; i++)
         mapped_ -= entries_[i].end - entries_[i].start;
     entries_.erase(first, last - first);

@@ -109,7 +109,7 @@ class VmMap : public RefCounted {
     MapEntry* find(std::uint64_t address);
     Result<> split_at(std::uint64_t address);
     void try_merge(std::size_t index);
-    Result<std::uint64_t> find_gap(const MapRequest&) const;
+    Result<std::uint64_t> find_gap(const MapRequest&);
     Result<> unmap_locked(std::uint64_t start, std::uint64_t end);
     void drop_pages(std::uint64_t start, std::uint64_t end);
     Result<> resolve(const MapEntry&, std::uint64_t page, FaultAccess);
@@ -121,6 +121,8 @@ class VmMap : public RefCounted {
     Mutex lock_{"VmMap"};
     PageTable table_;
     CenteredVector<MapEntry> entries_;  // by address, disjoint; grows downwards, since addresses are given from above
+    static constexpr std::uint64_t kMapTop = 0x7fff'0000'0000;  // mappings without a wish go below
+    std::uint64_t full_from_ = kMapTop;     // between here and kMapTop nothing is free
     std::uint64_t brk_start_ = 0, brk_ = 0;
     std::uint64_t mapped_ = 0;
     std::atomic<std::uint64_t> resident_{0};
