@@ -50,6 +50,16 @@ class PageTable {
             const std::uint64_t size = level_size(level), base = start & ~(size - 1);
             if (pte && pte->mapped())
                 visit(base, *pte, level);
+            // The rest of a table of pages without a walk for each.
+            for (std::uint64_t at = base + size; pte && level == 1 && at < end && at % level_size(2) != 0; at += size) {
+                start = at;
+                if ((++pte)->mapped())
+                    visit(at, *pte, level);
+            }
+            if (pte && level == 1) {
+                start = (start & ~(size - 1)) + size;
+                continue;
+            }
             if (base + size <= start)  // wrapped
                 return;
             start = base + size;

@@ -79,7 +79,8 @@ void VmMap::remove_user() {
 
 // Nobody runs in it any more.
 void VmMap::clear() {
-    drop_pages(0, kUserEnd);
+    if (!entries_.empty())  // it never had a user
+        drop_pages(0, kUserEnd);
     entries_.clear();
     table_.free_tables(0, kUserEnd + kPageSize);
 }

@@ -148,16 +148,26 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
         (void)copy_out(start.store_id_parent, *id);
     child->threads.push_back(*thread);
     child->thread_count = 1;
+    bool dying;
     {
         const SpinGuard guard(process_lock);
-        if (options.descriptor)
-            options.descriptor->bind(*child);
-        Process* of = options.parent_of_caller && parent.parent ? parent.parent : &parent;
-        child->parent = of;
-        of->children.push_back(*child);
-        join_group_of(*child, parent);
-        all_processes.push_back(*child);
-        set_id_owner(*id, {child.get(), thread});
+        // A signal to the group ends this process: the child, which was not in it yet, must not stay behind.
+        dying = must_end(me);
+        if (!dying) {
+            if (options.descriptor)
+                options.descriptor->bind(*child);
+            Process* of = options.parent_of_caller && parent.parent ? parent.parent : &parent;
+            child->parent = of;
+            of->children.push_back(*child);
+            join_group_of(*child, parent);
+            all_processes.push_back(*child);
+            set_id_owner(*id, {child.get(), thread});
+        }
+    }
+    if (dying) {
+        List<Thread, ProcessTag>::remove(*thread);
+        free_id(*id);
+        return undo(Errno::Intr);
     }
     Ref<Process>(child).leak();  // the tree's reference, which wait4 drops
     start_thread(*thread);

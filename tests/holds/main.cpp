@@ -33,7 +33,7 @@ State now() {
 
 // The last of what ended is given back by others (reapers, init), so the state is waited for.
 bool comes_back(const State& before, State& after) {
-    constexpr long kSlackKib = 1536;  // kept stacks and slabs
+    constexpr long kSlackKib = 3072;  // up to 63 stacks are kept, and slabs
     for (int i = 0; i < 600; i++) {
         after = now();
         if (after.threads == before.threads && after.free_kib + kSlackKib >= before.free_kib)
