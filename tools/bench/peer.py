@@ -25,7 +25,7 @@ def start(program: str, *arguments: str, seed: int, seconds: float, memory_mib: 
     builder.ensure([program])
     words = " ".join(f"'{word}'" for word in (f"/bin/{program}", *arguments))
     initrd = guest.initramfs(builder.programs()[program], ["kvm_intel"],
-                             f"{words}; echo \"bench: end $?.\"; busybox poweroff -f")
+                             f"{words}; echo \"bench: end $?.\"; busybox sleep 1; busybox poweroff -f")
     if add:
         for path, entry in add.entries.items():
             initrd.add(path, entry)
