@@ -30,7 +30,7 @@ u64 random() {
 alignas(4096) u8 scratch[4][4096];
 
 // Half likely, half not.
-u64 random_argument(u64 vm) {
+u64 any_argument(u64 vm) {
     switch (random() % 12) {
         case 0:
         case 1:
@@ -54,6 +54,18 @@ u64 random_argument(u64 vm) {
             return -(random() % 5000);
         default:
             return random();
+    }
+}
+
+// Never the payload's own image but the scratch pages, as hv would rightly fill it with what a call
+// reports.
+u64 random_argument(u64 vm) {
+    constexpr u64 kPayload = 16 << 20, kPayloadEnd = 32 << 20;
+    for (;;) {
+        const u64 argument = any_argument(vm);
+        if (argument < kPayload || argument >= kPayloadEnd ||
+            argument - address_of(scratch) < sizeof scratch)
+            return argument;
     }
 }
 
