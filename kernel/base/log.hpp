@@ -27,6 +27,16 @@ struct LogArgument {
 void log_line(std::string_view format, const LogArgument* arguments, unsigned count);
 [[noreturn]] void panic_line(std::string_view format, const LogArgument* arguments, unsigned count);
 
+// While one lives, lines of the log wait: their port is sending what a program wrote, and no line is to end up
+// inside of another.
+class LogHold {
+  public:
+    LogHold();
+    ~LogHold();
+    LogHold(const LogHold&) = delete;
+    LogHold& operator=(const LogHold&) = delete;
+};
+
 // log("e1000: link up, {} Mbit/s", speed): one line, newline added.
 template <typename... A>
 void log(std::string_view format, const A&... a) {

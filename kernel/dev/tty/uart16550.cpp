@@ -1,6 +1,7 @@
 #include <kernel/dev/tty/uart16550.hpp>
 
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/base/log.hpp>
 #include <kernel/dev/interrupt.hpp>
 #include <kernel/dev/random.hpp>
 #include <kernel/sched/clock.hpp>
@@ -71,6 +72,19 @@ void Uart16550::run(void* context) {
 }
 
 std::size_t Uart16550::write(std::span<const std::uint8_t> bytes) {
+    LogHold hold;  // the log's lines go to the same port
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+        const std::size_t sent = fill_fifo(bytes.subspan(done));
+        if (!sent)
+            break;  // no such line, or it is stuck
+        done += sent;
+    }
+    return done;
+}
+
+// -> how many bytes the transmitter took; 0: it does not become empty.
+std::size_t Uart16550::fill_fifo(std::span<const std::uint8_t> bytes) {
     const Nanoseconds give_up = monotonic_now() + kGiveUp;
     for (int spins = 0;; spins++) {
         {
@@ -87,7 +101,7 @@ std::size_t Uart16550::write(std::span<const std::uint8_t> bytes) {
             continue;
         }
         if (monotonic_now() > give_up)
-            return 0;  // no such line, or it is stuck
+            return 0;
         sleep_until(monotonic_now() + kNap);
     }
 }

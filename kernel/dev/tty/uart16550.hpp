@@ -19,6 +19,7 @@ class Uart16550 final : public TtyDriver {
     static void on_interrupt(void* self);
     static void run(void* self);
     void drain();
+    std::size_t fill_fifo(std::span<const std::uint8_t>);
 
     const std::uint16_t port_;
     Tty* tty_ = nullptr;
