@@ -4,7 +4,8 @@
 // takes #UD).
 //   in   RAX number; RDI, RSI, RDX, R10, R8, R9 arguments
 //   out  RAX result: >= 0 a value, < 0 the negated Error; every other register is kept, save
-//        that vcpu_run clobbers the x87/SSE/AVX state, DR0-DR3 and DR6: the caller saves its own.
+//        that vcpu_run clobbers the x87/SSE/AVX state, DR0-DR3, DR6 and CR2: the caller saves its
+//        own.
 //
 // Addresses: `hpa` is host-physical, which in the root domain equals guest-physical; `gpa` is
 // guest-physical in the named VM. A buffer argument is the hpa of memory that the root domain

@@ -94,7 +94,7 @@ struct VcpuPage {
         std::uint8_t payload[64];
     };
 
-    // The instruction at RIP, as far as it could be fetched (Io with is_string, Mmio).
+    // The instruction at RIP, as far as it could be fetched (Io with is_string, Mmio, PageAbsent).
     std::uint8_t instruction[16];
     std::uint32_t instruction_bytes;
     std::uint32_t reserved1;
@@ -103,7 +103,7 @@ struct VcpuPage {
     GeneralRegisters general;
     std::uint64_t rip, rflags;
 
-    // Read-only: what an instruction decoder and a page walk need.
+    // Read-only: what an instruction decoder and a page walk need. Filled together with `instruction`.
     std::uint64_t cr0, cr3, cr4, efer;
     std::uint64_t segment_base[6];  // ES CS SS DS FS GS
     std::uint32_t cs_access_rights, cpl;

@@ -63,10 +63,11 @@ HV_REGISTER(dr3)
 HV_REGISTER(dr6)
 #undef HV_REGISTER
 
+// The lower half: hv lets nobody set a bit of the upper one.
 inline u64 read_xcr0() {
-    u32 low, high;
+    u64 low, high;
     asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return static_cast<u64>(high) << 32 | low;
+    return low;
 }
 inline void write_xcr0(u64 value) {
     asm volatile("xsetbv"
@@ -79,6 +80,10 @@ inline void xsave(void* area) {
 }
 inline void xrstor(const void* area) {
     asm volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+inline void copy_words(u64* to, const u64* from, u64 count) {
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
 inline void pause() {

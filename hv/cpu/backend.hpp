@@ -15,6 +15,8 @@
 
 namespace skep::hv {
 
+struct Cpu;
+
 // Finishes a CPUID exit without leaving `enter`, as the most frequent of those that need nothing
 // else.
 class CpuidHandler {
@@ -28,48 +30,49 @@ class CpuidHandler {
 
 // One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It
 // belongs to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other
-// functions are for its holder. There is one per CPU for the root domain, held forever, and one per
-// guest vCPU.
+// functions are for its holder; `cpu` is always the calling one. There is one per CPU for the root
+// domain, held forever, and one per guest vCPU.
 class HardwareVcpu {
   public:
     // The guest's registers between exit and entry. RSP is not here but in Field::Rsp, which is
     // the one that counts: `general.rsp` is never read.
     abi::GeneralRegisters general{};
-    CpuidHandler* cpuid_handler = nullptr;  // a guest's
+    Exit exit = Exit::of(ExitKind::Unexpected);  // the last one
+    CpuidHandler* cpuid_handler = nullptr;       // a guest's
 
     // Makes it usable on the calling CPU (VMX: VMPTRLD; SVM: flushes the TLB after a migration). Of
     // the root domain: from here on, hv runs with interrupts and NMIs held back.
-    virtual void acquire() = 0;
+    virtual void acquire(const Cpu& cpu) = 0;
     // Writes everything back to memory, so that another CPU can acquire it, and makes the calling
     // CPU's root domain current again.
-    virtual void release() = 0;
+    virtual void release(const Cpu& cpu) = 0;
 
     // The registers that hardware neither saves nor loads at entry and exit (SVM: VMSAVE and
-    // VMLOAD; VMX: CR2, STAR and its family): put the root domain's away and load this guest's, and
-    // back.
-    virtual void switch_in() = 0;
-    virtual void switch_out() = 0;
+    // VMLOAD; VMX: CR2, DR6, STAR and its family): put the root domain's away and load this
+    // guest's, and back.
+    virtual void switch_in(const Cpu& cpu) = 0;
+    virtual void switch_out(const Cpu& cpu) = 0;
 
-    // Runs until the next exit. Physical interrupts leave a guest, but not the root domain.
-    virtual Exit enter() = 0;
-
-    // Of the exit just taken: an event whose delivery it cut short and that has to be injected
-    // again. Software interrupts and exceptions are left out: RIP is at their instruction, which
-    // runs again.
-    virtual Event interrupted_event() const = 0;
+    // Runs until the next exit, which is in `exit` then. Physical interrupts leave a guest, but not
+    // the root domain.
+    virtual void enter() = 0;
 
     virtual u64 rip() const = 0;
     // Where somebody else has completed an instruction: ends an STI or MOV SS shadow.
     virtual void set_rip(u64 rip) = 0;
     // Past an instruction that hv has executed; likewise.
     virtual void advance(u64 length) = 0;
+    // Past the VMCALL or VMMCALL that has left. False: not at CPL 0, nothing done.
+    virtual bool accept_hypercall() = 0;
     virtual u64 rflags() const = 0;
     // Interruptibility state, SDM vol. 3, table 25-3: 1 STI, 2 MOV SS, 8 NMI.
     virtual u32 interruptibility() const = 0;
     virtual u8 cpl() const = 0;
 
-    // What the owner of a vCPU gets to see at each exit: the page's members from `general` on.
+    // What the owner of a vCPU gets to see at each exit (general registers, RIP, RFLAGS), and what
+    // it needs besides to decode an instruction and walk page tables.
     virtual void describe(abi::VcpuPage& page) const = 0;
+    virtual void describe_paging(abi::VcpuPage& page) const = 0;
 
     // Fields in hardware: general registers, RIP, RFLAGS, CR0-CR4, EFER, DR6, DR7, segments and
     // tables, Star .. SysenterEip, Pat, Interruptibility. Others are not passed down. Values to be
@@ -88,6 +91,9 @@ class HardwareVcpu {
     virtual u8 task_priority() const = 0;
     virtual void set_task_priority(u8 cr8) = 0;
     virtual void set_task_priority_threshold(u8 cr8) = 0;
+
+    // Leave at each access to DR0-DR3 and DR7 (VMX: any debug register).
+    virtual void intercept_debug_registers(bool wanted) = 0;
 
     virtual void set_tsc_offset(u64 offset) = 0;
     // Leave at this host TSC (abi::kNoDeadline: never). False: the CPU has no such timer.

@@ -52,6 +52,7 @@ struct Cpu {
     // make a guest leave), else the root domain has yet to take it.
     std::atomic<bool> kicked{false};
     std::atomic<bool> pending_nmi{false};
+    u64 root_tsc_aux = 0;  // IA32_TSC_AUX of the root domain, which leaves to write it
 
     std::array<u64, 7> gdt{};
     TaskState task_state{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/abi/vcpu.hpp"
+#include "hv/cpu/event.hpp"
 #include "hv/lib/types.hpp"
 #include "hv/memory/address.hpp"
 
@@ -22,6 +23,7 @@ enum class ExitKind : u8 {
     NmiWindow,
     TaskPriorityLowered,  // CR8 fell below the threshold that was set
     TaskPriorityWrite,    // MOV to CR8, not executed yet, while a threshold is set
+    DebugRegister,        // an access, not executed yet, while they are intercepted
     Hlt,
     Pause,
     Xsetbv,
@@ -49,6 +51,9 @@ struct Exit {
         abi::IoExit io;
         SecondLevelFault fault;
     };
+    // Whose delivery the exit cut short and that has to be injected again. Software interrupts and
+    // exceptions are left out: RIP is at their instruction, which runs again.
+    Event interrupted{};
 
     static Exit of(ExitKind kind, u8 instruction_length = 0, u64 raw = 0) {
         Exit exit{.kind = kind, .instruction_length = instruction_length, .raw = raw};

@@ -6,6 +6,8 @@
 #include "hv/cpu/features.hpp"
 #include "hv/guest/cpuid_table.hpp"
 
+#include <optional>
+
 namespace skep::hv {
 
 inline u64 address_mask() {
@@ -15,6 +17,27 @@ inline u64 address_mask() {
 constexpr bool canonical(u64 address) {
     const i64 sign = static_cast<i64>(address) >> 47;
     return sign == 0 || sign == -1;
+}
+
+// The MSRs of SYSCALL and SYSRET (SDM vol. 3, 5.8.8), as fields; nothing: another one.
+constexpr std::optional<abi::Field> syscall_field(u32 index) {
+    switch (index) {
+        case msr::kStar:
+            return abi::Field::Star;
+        case msr::kLstar:
+            return abi::Field::Lstar;
+        case msr::kCstar:
+            return abi::Field::Cstar;
+        case msr::kFmask:
+            return abi::Field::Fmask;
+        default:
+            return std::nullopt;
+    }
+}
+constexpr bool valid_syscall_field(abi::Field field, u64 value) {
+    if (field == abi::Field::Fmask)
+        return value >> 32 == 0;
+    return field == abi::Field::Star || canonical(value);
 }
 
 constexpr bool valid_pat(u64 value) {

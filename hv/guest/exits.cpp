@@ -61,7 +61,7 @@ Vcpu::Leave Vcpu::raise(Event event) {
     return {};
 }
 
-Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_cpuid(const Exit& exit) {
     abi::GeneralRegisters& r = hardware_->general;
     const u32 leaf = static_cast<u32>(r.rax);
     CpuidState state{index_, 0, xcr0_};
@@ -92,11 +92,11 @@ bool Vcpu::finish_cpuid(abi::GeneralRegisters& r) {
     r.rbx = entry->ebx;
     r.rcx = entry->ecx;
     r.rdx = entry->edx;
-    ++finished_cpuids_;
+    ++Cpu::current().counters.guest_exits_handled;
     return true;
 }
 
-Vcpu::Leave Vcpu::handle_rdmsr(const Exit& exit) {
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_rdmsr(const Exit& exit) {
     const u32 index = static_cast<u32>(hardware_->general.rcx);
     if (hardware_->cpl() != 0)
         return raise(Event::general_protection());
@@ -114,7 +114,7 @@ Vcpu::Leave Vcpu::handle_rdmsr(const Exit& exit) {
     return ExitReason::MsrRead;
 }
 
-Vcpu::Leave Vcpu::handle_wrmsr(const Exit& exit) {
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_wrmsr(const Exit& exit) {
     const u32 index = static_cast<u32>(hardware_->general.rcx);
     const u64 value = low32(hardware_->general.rax) | hardware_->general.rdx << 32;
     if (hardware_->cpl() != 0)
@@ -132,7 +132,7 @@ Vcpu::Leave Vcpu::handle_wrmsr(const Exit& exit) {
     return ExitReason::MsrWrite;
 }
 
-Vcpu::Leave Vcpu::handle_xsetbv(const Exit& exit) {
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_xsetbv(const Exit& exit) {
     const abi::GeneralRegisters& r = hardware_->general;
     const u64 value = low32(r.rax) | r.rdx << 32;
     if ((hardware_->read(Field::Cr4) & cr4::kOsxsave) == 0)
@@ -145,7 +145,14 @@ Vcpu::Leave Vcpu::handle_xsetbv(const Exit& exit) {
     return {};
 }
 
-Vcpu::Leave Vcpu::handle_task_priority(const Exit& exit) {
+// The guest's are loaded from its first access on until it has no breakpoint left.
+void Vcpu::use_debug_registers() {
+    debug_in_use_ = true;
+    hardware_->intercept_debug_registers(false);
+    load_debug_registers();
+}
+
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_task_priority(const Exit& exit) {
     std::array<u8, 15> code;
     const std::size_t count = fetch(code);
     const auto source = decode_cr8_write({code.data(), count}, code_size());
@@ -160,13 +167,14 @@ Vcpu::Leave Vcpu::handle_task_priority(const Exit& exit) {
     return {};
 }
 
-Vcpu::Leave Vcpu::handle_fault(const SecondLevelFault& fault) {
+[[gnu::noinline]] Vcpu::Leave Vcpu::handle_fault(const SecondLevelFault& fault) {
     const Gpa gpa = fault.address;
     if (apic_.xapic() && (apic_.base() & apic::kBaseAddress) == gpa.frame().value)
         return access_apic(static_cast<u32>(gpa.offset()));
 
     const auto mapping = vm_.tables.lookup(gpa.value);
     page_->mmio = {gpa.value, fault.access, 0};
+    wants_code_ = true;
     if (!mapping)
         return ExitReason::Mmio;
     if (mapping->protection == abi::kNone)
@@ -176,6 +184,7 @@ Vcpu::Leave Vcpu::handle_fault(const SecondLevelFault& fault) {
                                                                   : abi::kRead;
     if ((mapping->protection & needed) == 0)
         return ExitReason::Mmio;
+    wants_code_ = false;
     if (mapping->write_blocked) {
         auto guard = vm_.tables_lock.lock();
         vm_.tables.dirty_note_write(gpa.value);
@@ -187,10 +196,6 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
     switch (exit.kind) {
         case ExitKind::Cpuid:
             return handle_cpuid(exit);
-        case ExitKind::Io:
-            page_->io = exit.io;
-            page_->instruction_length = exit.instruction_length;
-            return ExitReason::Io;
         case ExitKind::SecondLevelFault:
             return handle_fault(exit.fault);
         case ExitKind::MsrRead:
@@ -221,6 +226,9 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
             return ExitReason::Pause;
         case ExitKind::Xsetbv:
             return handle_xsetbv(exit);
+        case ExitKind::DebugRegister:
+            use_debug_registers();
+            return {};
         case ExitKind::CacheFlush:
             if (hardware_->cpl() != 0)
                 return raise(Event::general_protection());
@@ -235,6 +243,7 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
         case ExitKind::Shutdown:
             activity_ = Activity::Shutdown;
             return ExitReason::Shutdown;
+        case ExitKind::Io:  // Vcpu::loop
         case ExitKind::EntryFailed:
         case ExitKind::Unexpected:
             page_->entry_failure = exit.raw;

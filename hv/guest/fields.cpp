@@ -120,10 +120,15 @@ Result<u64> Vcpu::get_field(Field field) const {
     }
 }
 
+void Vcpu::save_apic(LocalApic::Page& page) {
+    sync_task_priority();
+    apic_.save(page, read_tsc());
+}
+
 void Vcpu::load_apic(const LocalApic::Page& page) {
     apic_.load(page);
     hardware_->set_task_priority(apic_.tpr() >> 4);
-    timer_changed_ = true;
+    check_events_ = timer_changed_ = true;
 }
 
 Status Vcpu::check_field(Field field, u64 value) const {
@@ -190,6 +195,11 @@ void Vcpu::set_field(Field field, u64 value) {
         return set_general(number(field), value);
     if (field == Field::Rflags)
         value |= rflags::kReserved1;
+    if (field == Field::Dr7) {
+        // Until the next world switch looks whether it has a breakpoint.
+        debug_in_use_ = true;
+        hardware_->intercept_debug_registers(false);
+    }
     if (in_hardware(field))
         return hardware_->write(field, value);
     if (between(field, Field::Dr0, Field::Dr3)) {

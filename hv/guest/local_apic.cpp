@@ -88,6 +88,7 @@ void LocalApic::init() {
     for (const u32 lvt : kLvts)
         reg(lvt) = kLvtMasked;
     reg(apic::kLvtCmci) = kLvtMasked;
+    find_accepts_extint();
 }
 
 bool LocalApic::valid_base(u64 value, u64 address_mask) {
@@ -99,6 +100,7 @@ bool LocalApic::valid_base(u64 value, u64 address_mask) {
 void LocalApic::restore_base(u64 value) {
     base_ = value;
     reg(apic::kId) = x2apic() ? id_ : id_ << 24;
+    find_accepts_extint();
 }
 
 bool LocalApic::set_base(u64 value, u64 address_mask) {
@@ -169,6 +171,7 @@ ApicEffect LocalApic::write_common(u32 offset, u32 value, u64 now) {
             if ((value & 0x100) == 0) {
                 for (const u32 lvt : kLvts)
                     reg(lvt) |= kLvtMasked;
+                find_accepts_extint();
             }
             return {};
         case apic::kEsr:
@@ -196,6 +199,7 @@ ApicEffect LocalApic::write_common(u32 offset, u32 value, u64 now) {
         case apic::kLvtLint1:
         case apic::kLvtError:
             write_lvt(offset, value, now);
+            find_accepts_extint();
             return {};
         default:
             return {};
@@ -356,12 +360,11 @@ bool LocalApic::matches(const ApicMessage& message) const {
            (destination >> 4 == own >> 4 && (destination & own & 0xf) != 0);  // cluster model
 }
 
-bool LocalApic::accepts_extint() const {
-    if (!enabled())
-        return true;
+void LocalApic::find_accepts_extint() {
     const u32 lint0 = reg(apic::kLvtLint0);
-    return (lint0 & kLvtMasked) == 0 &&
-           static_cast<DeliveryMode>(lint0 >> 8 & 7) == DeliveryMode::ExtInt;
+    accepts_extint_ =
+        !enabled() || ((lint0 & kLvtMasked) == 0 &&
+                       static_cast<DeliveryMode>(lint0 >> 8 & 7) == DeliveryMode::ExtInt);
 }
 
 u64 LocalApic::deadline(u64 now, u64 tsc_offset) const {
@@ -425,6 +428,7 @@ void LocalApic::load(const Page& page) {
     reg(apic::kTpr) &= 0xff;
     for (const u32 lvt : kLvts)
         reg(lvt) &= lvt_mask(lvt);
+    find_accepts_extint();
 }
 
 }  // namespace skep::hv

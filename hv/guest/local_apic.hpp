@@ -97,7 +97,7 @@ class LocalApic {
     std::optional<u8> blocked_by_tpr() const;  // above what is in service, but not above TPR
     void acknowledge(u8 vector);               // IRR to ISR
     u8 processor_priority() const;
-    bool accepts_extint() const;
+    bool accepts_extint() const { return accepts_extint_; }
 
     u8 tpr() const { return static_cast<u8>(page_[apic::kTpr / 4]); }
     void set_tpr(u8 value) { page_[apic::kTpr / 4] = value; }
@@ -126,6 +126,7 @@ class LocalApic {
     std::optional<u8> highest(u32 base) const;
     u8 in_service_class() const { return isr_words_ == 0 ? 0 : *highest(apic::kIsr) & 0xf0; }
     void find_in_service();
+    void find_accepts_extint();
     ApicEffect end_of_interrupt();
     ApicEffect write_common(u32 offset, u32 value, u64 now);
     void write_lvt(u32 offset, u32 value, u64 now);
@@ -137,6 +138,7 @@ class LocalApic {
     // Hints that save searches: some IRR bit may be set; which words of ISR are not zero.
     std::atomic<bool> irr_maybe_{false};
     u8 isr_words_ = 0;
+    bool accepts_extint_ = false;  // follows base and LINT0
     Page page_{};
 };
 

@@ -54,10 +54,9 @@ Vcpu::MsrRead Vcpu::read_msr(u32 index) const {
         case msr::kApicBase:
             return {MsrOutcome::Done, apic_.base()};
         case msr::kTscAux:
-            // The guest's is in the CPU as long as it runs.
             if (!has_tsc_aux())
                 break;
-            return {MsrOutcome::Done, hv::read_msr(index)};
+            return {MsrOutcome::Done, tsc_aux_};
         case msr::kEfer:
             return {MsrOutcome::Done, hardware_->read(abi::Field::Efer)};
         case msr::kPat:
@@ -95,6 +94,12 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
         *stored = value;
         return {MsrOutcome::Done};
     }
+    if (const auto field = syscall_field(index)) {
+        if (!valid_syscall_field(*field, value))
+            return {MsrOutcome::Fault};
+        hardware_->write(*field, value);
+        return {MsrOutcome::Done};
+    }
     switch (index) {
         case msr::kTsc:
             tsc_adjust_ += value - guest_tsc();
@@ -122,6 +127,7 @@ Vcpu::MsrWrite Vcpu::write_msr(u32 index, u64 value) {
                 break;
             if (value >> 32 != 0)
                 return {MsrOutcome::Fault};
+            tsc_aux_ = value;
             hv::write_msr(index, value);
             return {MsrOutcome::Done};
         case msr::kEfer:

@@ -15,45 +15,52 @@ namespace {
 constexpr u32 kShadow = 1 | 2;  // STI, MOV SS
 constexpr u32 kNmiBlocked = 8;
 
-// What neither the backend nor XSAVE switches. The root domain expects DR0-DR3 and DR6 clobbered.
-class WorldSwitch {
+}  // namespace
+
+// What neither the backend nor XSAVE switches, around these two. The root domain expects DR0-DR3
+// clobbered.
+class Vcpu::WorldSwitch {
   public:
-    WorldSwitch(HardwareVcpu& hardware, XsaveArea& fpu, std::array<u64, 4>& debug, u64& tsc_aux,
-                u64& xcr0)
-        : hardware_(hardware), fpu_(fpu), debug_(debug), tsc_aux_(tsc_aux), xcr0_(xcr0) {
-        hardware_.switch_in();
-        root_xcr0_ = fpu_switch_in(fpu_, xcr0_);
-        write_dr0(debug_[0]);
-        write_dr1(debug_[1]);
-        write_dr2(debug_[2]);
-        write_dr3(debug_[3]);
-        if (has_tsc_aux()) {
-            root_tsc_aux_ = read_msr(msr::kTscAux);
-            write_msr(msr::kTscAux, tsc_aux_);
-        }
+    WorldSwitch(Vcpu& vcpu, const Cpu& cpu) : vcpu_(vcpu), cpu_(cpu) {
+        vcpu_.hardware_->switch_in(cpu_);
+        root_xcr0_ = fpu_switch_in(vcpu_.fpu_, vcpu_.xcr0_);
+        if (vcpu_.debug_in_use_)
+            vcpu_.load_debug_registers();
+        if (vcpu_.tsc_aux_ != cpu_.root_tsc_aux)
+            hv::write_msr(msr::kTscAux, vcpu_.tsc_aux_);
     }
     ~WorldSwitch() {
-        if (has_tsc_aux()) {
-            tsc_aux_ = read_msr(msr::kTscAux);
-            write_msr(msr::kTscAux, root_tsc_aux_);
-        }
-        debug_ = {read_dr0(), read_dr1(), read_dr2(), read_dr3()};
-        xcr0_ = fpu_switch_out(fpu_, root_xcr0_);
-        hardware_.switch_out();
+        if (vcpu_.tsc_aux_ != cpu_.root_tsc_aux)
+            hv::write_msr(msr::kTscAux, cpu_.root_tsc_aux);
+        if (vcpu_.debug_in_use_)
+            vcpu_.save_debug_registers();
+        vcpu_.xcr0_ = fpu_switch_out(vcpu_.fpu_, root_xcr0_);
+        vcpu_.hardware_->switch_out(cpu_);
     }
     WorldSwitch(const WorldSwitch&) = delete;
     WorldSwitch& operator=(const WorldSwitch&) = delete;
 
   private:
-    HardwareVcpu& hardware_;
-    XsaveArea& fpu_;
-    std::array<u64, 4>& debug_;
-    u64& tsc_aux_;
-    u64& xcr0_;
-    u64 root_xcr0_ = 0, root_tsc_aux_ = 0;
+    Vcpu& vcpu_;
+    const Cpu& cpu_;
+    u64 root_xcr0_ = 0;
 };
 
-}  // namespace
+void Vcpu::load_debug_registers() const {
+    write_dr0(dr_[0]);
+    write_dr1(dr_[1]);
+    write_dr2(dr_[2]);
+    write_dr3(dr_[3]);
+}
+
+void Vcpu::save_debug_registers() {
+    constexpr u64 kAnyEnabled = 0xff;
+    dr_ = {read_dr0(), read_dr1(), read_dr2(), read_dr3()};
+    if ((hardware_->read(Field::Dr7) & kAnyEnabled) == 0) {
+        debug_in_use_ = false;
+        hardware_->intercept_debug_registers(true);
+    }
+}
 
 bool Vcpu::ready_for_interrupt() const {
     return !pending_event_.valid() && (hardware_->rflags() & rflags::kIf) != 0 &&
@@ -182,47 +189,30 @@ Vcpu::Leave Vcpu::choose_event(std::optional<u8>& vector, Activity activity) {
 ExitReason Vcpu::loop(Cpu& cpu) {
     for (;;) {
         if (check_events_ || requests_.load(std::memory_order_relaxed) != 0) {
-            if (const Leave leave = prepare_entry())
+            if (const Leave leave = prepare_entry()) {
+                check_events_ = true;
                 return *leave;
+            }
         }
-        const Exit exit = hardware_->enter();
-        pending_event_ = hardware_->interrupted_event();
-        check_events_ |= pending_event_.valid() || nmi_pending_;
+        hardware_->enter();
+        const Exit& exit = hardware_->exit;
+        pending_event_ = exit.interrupted;
+        if (pending_event_.valid() || nmi_pending_) [[unlikely]]
+            check_events_ = true;
+        if (exit.kind == ExitKind::Io) [[likely]] {
+            page_->io = exit.io;
+            page_->instruction_length = exit.instruction_length;
+            wants_code_ = exit.io.is_string;
+            return ExitReason::Io;
+        }
         if (const Leave leave = handle(exit))
             return *leave;
         ++cpu.counters.guest_exits_handled;
     }
 }
 
-void Vcpu::run(Cpu& cpu) {
-    apply_write_back();
-    owner_window_ = page_->request_interrupt_window != 0;
-    check_events_ = true;
-    page_->instruction_length = 0;
-    page_->instruction_bytes = 0;
-
-    ExitReason reason = ExitReason::Interrupted;
-    if (page_->immediate_exit == 0) {
-        // What does not run needs no world switch.
-        const Leave leave = activity_ != Activity::Active ? prepare_entry() : Leave();
-        if (leave) {
-            reason = *leave;
-        } else {
-            runs_on_ = static_cast<int>(cpu.index);
-            const WorldSwitch world(*hardware_, fpu_, dr_, tsc_aux_, xcr0_);
-            reason = loop(cpu);
-            runs_on_ = -1;
-        }
-    }
-    report(reason);
-    cpu.counters.guest_exits_handled += finished_cpuids_;
-    finished_cpuids_ = 0;
-    ++cpu.counters.guest_exits[static_cast<u32>(reason) % abi::kExitReasons];
-}
-
-void Vcpu::report(ExitReason reason) {
+inline void Vcpu::report(ExitReason reason) {
     abi::VcpuPage& page = *page_;
-    sync_task_priority();
     const u64 now = read_tsc();
     if (timer_changed_)
         deadline_ = apic_.deadline(now, tsc_offset_);
@@ -235,10 +225,49 @@ void Vcpu::report(ExitReason reason) {
                                (hardware_->interruptibility() & kShadow) == 0;
     page.apic_accepts_extint = index_ == 0 && apic_.accepts_extint();
 
-    const bool wants_code = reason == ExitReason::Mmio || reason == ExitReason::PageAbsent ||
-                            (reason == ExitReason::Io && page.io.is_string != 0);
-    if (wants_code)
+    if (wants_code_) {
+        wants_code_ = false;
+        hardware_->describe_paging(page);
         page.instruction_bytes = static_cast<u32>(fetch({page.instruction, 15}));
+    }
+}
+
+// Only a timer that hardware does not watch can have passed unseen.
+bool Vcpu::timer_is_due() const {
+    return deadline_ != abi::kNoDeadline && read_tsc() >= deadline_;
+}
+
+void Vcpu::run(Cpu& cpu) {
+    abi::VcpuPage& page = *page_;
+    if (page.write_back != 0)
+        apply_write_back();
+    if (const bool window = page.request_interrupt_window != 0;
+        window != owner_window_ || timer_is_due()) [[unlikely]] {
+        owner_window_ = window;
+        check_events_ = true;
+    }
+    page.instruction_length = 0;
+    page.instruction_bytes = 0;
+
+    ExitReason reason = ExitReason::Interrupted;
+    if (page.immediate_exit == 0) {
+        // What does not run needs no world switch.
+        Leave leave;
+        if (activity_.load(std::memory_order_relaxed) != Activity::Active) {
+            leave = prepare_entry();
+            check_events_ |= leave.has_value();
+        }
+        if (leave) {
+            reason = *leave;
+        } else {
+            runs_on_.store(static_cast<int>(cpu.index));
+            const WorldSwitch world(*this, cpu);
+            reason = loop(cpu);
+            runs_on_.store(-1, std::memory_order_release);
+        }
+    }
+    report(reason);
+    ++cpu.counters.guest_exits[static_cast<u32>(reason) % abi::kExitReasons];
 }
 
 }  // namespace skep::hv

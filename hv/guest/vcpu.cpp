@@ -84,6 +84,8 @@ void Vcpu::reset(bool power_up) {
     hw.write(Field::Dr7, 0x400);
     hw.write(Field::Interruptibility, 0);
     dr_ = {};
+    debug_in_use_ = false;
+    hw.intercept_debug_registers(true);
     pending_event_ = {};
     hw.inject(pending_event_);
     nmi_pending_ = false;

@@ -43,6 +43,7 @@ class Vcpu final : private CpuidHandler {
 
     XsaveArea& fpu() { return fpu_; }
     LocalApic& apic() { return apic_; }
+    void save_apic(LocalApic::Page& page);
     void load_apic(const LocalApic::Page& page);
     HardwareVcpu& hardware() { return *hardware_; }
 
@@ -75,8 +76,12 @@ class Vcpu final : private CpuidHandler {
     void sync_task_priority();
     void open_windows(bool nmi, bool interrupt);
     bool ready_for_interrupt() const;
+    bool timer_is_due() const;
     void apply_write_back();
-    void report(abi::ExitReason reason);
+    [[gnu::always_inline]] void report(abi::ExitReason reason);
+    class WorldSwitch;
+    void load_debug_registers() const;
+    void save_debug_registers();
 
     // exits.cpp
     Leave handle(const Exit& exit);
@@ -87,6 +92,7 @@ class Vcpu final : private CpuidHandler {
     Leave handle_xsetbv(const Exit& exit);
     Leave handle_rdmsr(const Exit& exit);
     Leave handle_wrmsr(const Exit& exit);
+    void use_debug_registers();
     Leave raise(Event event);
     u64 length_of(const Exit& exit, std::span<const u8> opcode) const;
     std::size_t fetch(std::span<u8> code) const;
@@ -142,8 +148,10 @@ class Vcpu final : private CpuidHandler {
     u8 threshold_ = 0;                                    // likewise, of task priority
     bool owner_window_ = false;                           // the owner waits for an interrupt window
     bool nmi_pending_ = false;
+    bool wants_code_ =
+        false;  // the exit to report needs the instruction and how to walk the tables
+    bool debug_in_use_ = false;  // DR0-DR3 are switched, and not intercepted
     Event pending_event_;
-    u64 finished_cpuids_ = 0;
     u64 deadline_ = abi::kNoDeadline;           // of the APIC timer, host TSC
     u64 armed_deadline_ = abi::kNoDeadline;     // in hardware
     u64 reported_deadline_ = abi::kNoDeadline;  // the owner's timer

@@ -17,11 +17,8 @@ Result<u8*> root_buffer(u64 hpa, u64 size, u64 alignment) {
 
 namespace {
 
-Result<u64> call(Cpu& cpu, u64 number, const Arguments& a) {
+[[gnu::noinline]] Result<u64> call(u64 number, const Arguments& a) {
     using abi::Hypercall;
-    // First, as the only one that is frequent.
-    if (number == static_cast<u64>(Hypercall::VcpuRun))
-        return call_vcpu_run(cpu, a);
     switch (static_cast<Hypercall>(number)) {
         case Hypercall::Info:
             return call_info(a[0]);
@@ -73,9 +70,11 @@ Result<u64> call(Cpu& cpu, u64 number, const Arguments& a) {
 }  // namespace
 
 u64 hypercall(Cpu& cpu, const abi::GeneralRegisters& r) {
-    const Arguments arguments = {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9};
     ++cpu.counters.hypercalls;
-    const Result<u64> result = call(cpu, r.rax, arguments);
+    // Beside the others, as the only one that is frequent.
+    const Result<u64> result = r.rax == static_cast<u64>(abi::Hypercall::VcpuRun)
+                                   ? call_vcpu_run(cpu, r.rdi, r.rsi)
+                                   : call(r.rax, {r.rdi, r.rsi, r.rdx, r.r10, r.r8, r.r9});
     if (result)
         return *result;
     ++cpu.counters.hypercalls_refused;

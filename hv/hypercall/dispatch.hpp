@@ -33,7 +33,7 @@ Result<u64> call_vm_send_msi(const Arguments& arguments);
 
 Result<u64> call_vcpu_create(const Arguments& arguments);
 Result<u64> call_vcpu_destroy(const Arguments& arguments);
-Result<u64> call_vcpu_run(Cpu& cpu, const Arguments& arguments);
+Result<u64> call_vcpu_run(Cpu& cpu, u64 id, u64 index);
 Result<u64> call_vcpu_get_fields(const Arguments& arguments);
 Result<u64> call_vcpu_set_fields(const Arguments& arguments);
 Result<u64> call_vcpu_get_xsave(const Arguments& arguments);

@@ -48,9 +48,10 @@ Result<u64> call_vcpu_create(const Arguments& a) {
                 return fail(created.error());
             slot.vcpu = *created;
         }
-        slot.vcpu->hardware().acquire();
+        const Cpu& cpu = Cpu::current();
+        slot.vcpu->hardware().acquire(cpu);
         slot.vcpu->start(Hpa{page});
-        slot.vcpu->hardware().release();
+        slot.vcpu->hardware().release(cpu);
         slot.state = VcpuSlot::Idle;
         return 0;
     });
@@ -68,8 +69,8 @@ Result<u64> call_vcpu_destroy(const Arguments& a) {
     });
 }
 
-Result<u64> call_vcpu_run(Cpu& cpu, const Arguments& a) {
-    return vm_table().with_vcpu(a[0], a[1], [&](Vcpu& vcpu) -> Result<u64> {
+Result<u64> call_vcpu_run(Cpu& cpu, u64 id, u64 index) {
+    return vm_table().with_vcpu(cpu, id, index, [&](Vcpu& vcpu) -> Result<u64> {
         vcpu.run(cpu);
         return 0;
     });
@@ -80,7 +81,7 @@ Result<u64> call_vcpu_get_fields(const Arguments& a) {
     const auto buffer = field_buffer(hpa, count);
     if (!buffer)
         return fail(buffer.error());
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
         for (u64 i = 0; i < count; ++i) {
             abi::FieldValue& entry = (*buffer)[i];
             const auto value = vcpu.get_field(snapshot(entry).id);
@@ -97,7 +98,7 @@ Result<u64> call_vcpu_set_fields(const Arguments& a) {
     const auto buffer = field_buffer(hpa, count);
     if (!buffer)
         return fail(buffer.error());
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
         for (u64 i = 0; i < count; ++i) {
             const abi::FieldValue entry = snapshot((*buffer)[i]);
             if (entry.reserved != 0)
@@ -122,7 +123,7 @@ Result<u64> call_vcpu_get_xsave(const Arguments& a) {
     const auto buffer = root_buffer(hpa, size, 1);
     if (!buffer)
         return fail(buffer.error());
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
         std::memcpy(*buffer, vcpu.fpu().bytes.data(), needed);
         return needed;
     });
@@ -139,12 +140,13 @@ Result<u64> call_vcpu_set_xsave(const Arguments& a) {
         return fail(abi::Error::NoMemory);
     auto* copy = static_cast<u8*>(pool().at(*frame));
     std::memcpy(copy, *buffer, size);
-    const auto result = vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
-        HV_TRY(fpu_check({copy, size}));
-        vcpu.fpu().bytes.fill(0);
-        std::memcpy(vcpu.fpu().bytes.data(), copy, size);
-        return size;
-    });
+    const auto result =
+        vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
+            HV_TRY(fpu_check({copy, size}));
+            vcpu.fpu().bytes.fill(0);
+            std::memcpy(vcpu.fpu().bytes.data(), copy, size);
+            return size;
+        });
     pool().free(*frame);
     return result;
 }
@@ -154,8 +156,8 @@ Result<u64> call_vcpu_get_apic(const Arguments& a) {
     const auto buffer = root_buffer(hpa, kPageSize, kPageSize);
     if (!buffer)
         return fail(buffer.error());
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
-        vcpu.apic().save(*reinterpret_cast<LocalApic::Page*>(*buffer), read_tsc());
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
+        vcpu.save_apic(*reinterpret_cast<LocalApic::Page*>(*buffer));
         return 0;
     });
 }
@@ -165,7 +167,7 @@ Result<u64> call_vcpu_set_apic(const Arguments& a) {
     const auto buffer = root_buffer(hpa, kPageSize, kPageSize);
     if (!buffer)
         return fail(buffer.error());
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
         vcpu.load_apic(*reinterpret_cast<const LocalApic::Page*>(*buffer));
         return 0;
     });
@@ -173,7 +175,7 @@ Result<u64> call_vcpu_set_apic(const Arguments& a) {
 
 Result<u64> call_vcpu_inject(const Arguments& a) {
     const auto [id, index, kind, vector, error_code, unused] = a;
-    return vm_table().with_vcpu(id, index, [&](Vcpu& vcpu) -> Result<u64> {
+    return vm_table().with_vcpu(Cpu::current(), id, index, [&](Vcpu& vcpu) -> Result<u64> {
         HV_TRY(vcpu.inject(static_cast<abi::InjectKind>(kind), vector, error_code));
         return 0;
     });

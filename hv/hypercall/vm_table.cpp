@@ -54,22 +54,6 @@ Status VmTable::destroy(u64 id) {
     return {};
 }
 
-Result<VmTable::ClaimWord> VmTable::claim(u64 id, u64 index) {
-    VmSlot& slot = slots_[id % kMaxVms];
-    if (id == 0 || slot.id != id || index >= kMaxVcpus)
-        return fail(abi::Error::NoEntity);
-    VcpuSlot& vcpu = slot.vcpus[index];
-    u32 expected = VcpuSlot::Idle;
-    if (!vcpu.state.compare_exchange_strong(expected, VcpuSlot::Held))
-        return fail(expected == VcpuSlot::Absent ? abi::Error::NoEntity : abi::Error::Busy);
-    // The VM may have been destroyed, and the slot taken again, since the id was compared.
-    if (slot.id != id) {
-        vcpu.state = VcpuSlot::Idle;
-        return fail(abi::Error::NoEntity);
-    }
-    return ClaimWord{&vcpu.state, vcpu.vcpu};
-}
-
 u64 VmTable::count_vms() const {
     return static_cast<u64>(std::count_if(slots_.begin(), slots_.end(),
                                           [](const VmSlot& slot) { return slot.id != 0; }));

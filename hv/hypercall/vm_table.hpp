@@ -50,11 +50,12 @@ class VmTable {
 
     // Runs action(Vcpu&) with the vCPU held and its hardware part usable on this CPU.
     template <class Action>
-    auto with_vcpu(u64 id, u64 index, Action action) -> decltype(action(std::declval<Vcpu&>())) {
+    auto with_vcpu(const Cpu& cpu, u64 id, u64 index, Action action)
+        -> decltype(action(std::declval<Vcpu&>())) {
         auto claimed = claim(id, index);
         if (!claimed)
             return fail(claimed.error());
-        const Claim claim(*claimed);
+        const Claim claim(cpu, *claimed);
         return action(claim.vcpu());
     }
 
@@ -68,9 +69,11 @@ class VmTable {
     };
     class Claim {
       public:
-        explicit Claim(ClaimWord word) : word_(word) { word_.vcpu->hardware().acquire(); }
+        Claim(const Cpu& cpu, ClaimWord word) : cpu_(cpu), word_(word) {
+            word_.vcpu->hardware().acquire(cpu_);
+        }
         ~Claim() {
-            word_.vcpu->hardware().release();
+            word_.vcpu->hardware().release(cpu_);
             word_.state->store(VcpuSlot::Idle, std::memory_order_release);
         }
         Claim(const Claim&) = delete;
@@ -78,6 +81,7 @@ class VmTable {
         Vcpu& vcpu() const { return *word_.vcpu; }
 
       private:
+        const Cpu& cpu_;
         ClaimWord word_;
     };
 
@@ -87,6 +91,22 @@ class VmTable {
     u64 next_generation_ = 1;
     std::array<VmSlot, kMaxVms> slots_{};
 };
+
+inline Result<VmTable::ClaimWord> VmTable::claim(u64 id, u64 index) {
+    VmSlot& slot = slots_[id % kMaxVms];
+    if (id == 0 || slot.id != id || index >= kMaxVcpus)
+        return fail(abi::Error::NoEntity);
+    VcpuSlot& vcpu = slot.vcpus[index];
+    u32 expected = VcpuSlot::Idle;
+    if (!vcpu.state.compare_exchange_strong(expected, VcpuSlot::Held))
+        return fail(expected == VcpuSlot::Absent ? abi::Error::NoEntity : abi::Error::Busy);
+    // The VM may have been destroyed, and the slot taken again, since the id was compared.
+    if (slot.id != id) {
+        vcpu.state = VcpuSlot::Idle;
+        return fail(abi::Error::NoEntity);
+    }
+    return ClaimWord{&vcpu.state, vcpu.vcpu};
+}
 
 VmTable& vm_table();
 

@@ -3,6 +3,7 @@
 #include "hv/arch/instructions.hpp"
 #include "hv/arch/registers.hpp"
 #include "hv/boot/multiboot.hpp"
+#include "hv/cpu/features.hpp"
 #include "hv/cpu/physical_apic.hpp"
 #include "hv/lib/panic.hpp"
 #include "hv/memory/layout.hpp"
@@ -64,10 +65,14 @@ void prepare(Cpu& cpu) {
     HardwareVcpu& root = *cpu.root;
     // The root domain's kernel starts from the CPU's own reset value.
     write_xcr0(1);
-    root.acquire();
+    if (has_tsc_aux())
+        cpu.root_tsc_aux = read_msr(msr::kTscAux);
+    root.acquire(cpu);
     write_entry_state(root, entry);
-    for (;;)
-        handle_root_exit(cpu, root, root.enter());
+    for (;;) {
+        root.enter();
+        handle_root_exit(cpu, root, root.exit);
+    }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include "hv/arch/instructions.hpp"
 #include "hv/arch/registers.hpp"
+#include "hv/cpu/features.hpp"
+#include "hv/guest/checks.hpp"
 #include "hv/guest/decoder.hpp"
 #include "hv/guest/paging.hpp"
 #include "hv/hypercall/dispatch.hpp"
@@ -95,15 +97,18 @@ bool set_apic_base(u64 value) {
     return true;
 }
 
-// Intercepted are EFER, for the bits that virtualization needs, and the virtualization MSRs, which
-// look locked and off.
-void do_rdmsr(HardwareVcpu& root, const Exit& exit) {
+// Intercepted are EFER, for the bits that virtualization needs, the virtualization MSRs, which look
+// locked and off, and writes to MSRs of which hv keeps a copy for the world switch.
+void do_rdmsr(const Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
     static constexpr u8 kOpcode[] = {0x0f, 0x32};
     constexpr u32 kVmCr = 0xc001'0114;
     u64 value = 0;
     switch (exit.msr) {
         case msr::kEfer:
             value = root.read(Field::Efer);
+            break;
+        case msr::kTscAux:
+            value = cpu.root_tsc_aux;
             break;
         case msr::kFeatureControl:
             value = 1;  // locked, VMX off
@@ -120,29 +125,48 @@ void do_rdmsr(HardwareVcpu& root, const Exit& exit) {
     root.advance(length_of(root, exit, kOpcode));
 }
 
-void do_wrmsr(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
-    static constexpr u8 kOpcode[] = {0x0f, 0x30};
+bool write_efer(HardwareVcpu& root, u64 value) {
     constexpr u64 kEfer = efer::kSce | efer::kLme | efer::kLma | efer::kNxe | efer::kFfxsr;
-    const u64 value = low32(root.general.rax) | root.general.rdx << 32;
-    if (exit.msr == msr::kApicBase && set_apic_base(value))
-        return root.advance(length_of(root, exit, kOpcode));
     const u64 old = root.read(Field::Efer);
     const bool paging = (root.read(Field::Cr0) & cr0::kPg) != 0;
-    if (exit.msr != msr::kEfer || (value & ~kEfer) != 0 ||
-        (paging && ((value ^ old) & efer::kLme) != 0)) {
-        ++cpu.counters.root_violations;
-        root.inject(Event::general_protection());
-        return;
-    }
+    if ((value & ~kEfer) != 0 || (paging && ((value ^ old) & efer::kLme) != 0))
+        return false;
     root.write(Field::Efer, (value & ~efer::kLma) | (old & efer::kLma));
-    root.advance(length_of(root, exit, kOpcode));
+    return true;
+}
+
+// False: #GP.
+bool write_msr_of(Cpu& cpu, HardwareVcpu& root, u32 index, u64 value) {
+    if (const auto field = syscall_field(index)) {
+        if (!valid_syscall_field(*field, value))
+            return false;
+        root.write(*field, value);
+        return true;
+    }
+    if (index == msr::kTscAux && has_tsc_aux() && value >> 32 == 0) {
+        cpu.root_tsc_aux = value;
+        write_msr(index, value);
+        return true;
+    }
+    if (index == msr::kApicBase)
+        return set_apic_base(value);
+    return index == msr::kEfer && write_efer(root, value);
+}
+
+void do_wrmsr(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
+    static constexpr u8 kOpcode[] = {0x0f, 0x30};
+    const u64 value = low32(root.general.rax) | root.general.rdx << 32;
+    if (write_msr_of(cpu, root, exit.msr, value))
+        return root.advance(length_of(root, exit, kOpcode));
+    ++cpu.counters.root_violations;
+    root.inject(Event::general_protection());
 }
 
 void do_xsetbv(HardwareVcpu& root, const Exit& exit) {
     static constexpr u8 kOpcode[] = {0x0f, 0x01, 0xd1};
     const u64 value = low32(root.general.rax) | root.general.rdx << 32;
     const CpuidResult supported = cpuid(0xd);
-    const u64 mask = supported.eax | static_cast<u64>(supported.edx) << 32;
+    const u64 mask = supported.eax;
     // What XSETBV itself checks (SDM vol. 1, 13.3), so that it does not fault in here.
     const bool pairs = ((value & 4) == 0 || (value & 2) != 0) &&
                        ((value & 0xe0) == 0 || (value & 0xe6) == 0xe6) &&
@@ -188,27 +212,25 @@ void log_state(const HardwareVcpu& root) {
 }  // namespace
 
 void handle_root_exit(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
-    static constexpr u8 kVmcall[] = {0x0f, 0x01, 0xd9}, kInvd[] = {0x0f, 0x08};
+    static constexpr u8 kInvd[] = {0x0f, 0x08};
     if (exit.kind == ExitKind::Hypercall) {
-        if (root.cpl() != 0) {
+        if (!root.accept_hypercall()) {
             root.inject(Event::undefined_opcode());
             return;
         }
-        // VMCALL and VMMCALL have the same length; nobody prefixes them.
-        root.advance(exit.instruction_length != 0 ? exit.instruction_length : sizeof kVmcall);
         root.general.rax = hypercall(cpu, root.general);
         if (cpu.pending_nmi)
             take_nmi(cpu, root);
         return;
     }
     ++cpu.counters.root_exits;
-    if (const Event event = root.interrupted_event(); event.valid())
-        root.inject(event);
+    if (exit.interrupted.valid())
+        root.inject(exit.interrupted);
     switch (exit.kind) {
         case ExitKind::Cpuid:
             return do_cpuid(root, exit);
         case ExitKind::MsrRead:
-            return do_rdmsr(root, exit);
+            return do_rdmsr(cpu, root, exit);
         case ExitKind::MsrWrite:
             return do_wrmsr(cpu, root, exit);
         case ExitKind::Xsetbv:

@@ -34,7 +34,7 @@ TEST(real_mode_ports) {
     CHECK_EQ(page.instruction_length, 1);
     CHECK_EQ(page.general.rax & 0xff, 0x41);
     CHECK_EQ(page.rip, 5);
-    CHECK_EQ(page.segment_base[1], Guest::kCode);
+    CHECK_EQ(guest.get(Field::CsBase), Guest::kCode);
     guest.complete();
     CHECK_EQ(guest.run(), ExitReason::Io);
     CHECK_EQ(page.io.is_in, 1);

@@ -85,6 +85,8 @@ Exit SvmVcpu::decode() const {
         case ExitCode::Invalid:
             return Exit::of(ExitKind::EntryFailed, 0, ~u64{0});
         default:
+            if (vmcb_->exit_code >= ExitCode::ReadDr0 && vmcb_->exit_code <= ExitCode::WriteDr15)
+                return Exit::of(ExitKind::DebugRegister);
             return Exit::of(ExitKind::Unexpected, 0, static_cast<u64>(vmcb_->exit_code));
     }
 }

@@ -1,4 +1,5 @@
 // State fields in the VMCB.
+#include "hv/arch/instructions.hpp"
 #include "hv/arch/registers.hpp"
 #include "hv/svm/vcpu.hpp"
 
@@ -125,10 +126,14 @@ u64 SvmVcpu::read(Field field) const {
 
 void SvmVcpu::describe(abi::VcpuPage& page) const {
     const Vmcb& v = *vmcb_;
-    page.general = general;
+    copy_words(&page.general.rax, &general.rax, sizeof general / sizeof(u64));
     page.general.rsp = v.rsp;
     page.rip = v.rip;
     page.rflags = v.rflags;
+}
+
+void SvmVcpu::describe_paging(abi::VcpuPage& page) const {
+    const Vmcb& v = *vmcb_;
     page.cr0 = v.cr0;
     page.cr3 = v.cr3;
     page.cr4 = v.cr4;

@@ -30,11 +30,10 @@ class MsrMap {
 MsrMap guest_msrs, root_msrs;
 alignas(4096) u8 ports[3 * 4096];
 
-// What VMSAVE and VMLOAD switch, and TSC_AUX, which the world switch does.
+// What VMSAVE and VMLOAD switch.
 constexpr u32 kSwitched[] = {
-    msr::kSysenterCs, msr::kSysenterEsp,  msr::kSysenterEip, msr::kStar,
-    msr::kLstar,      msr::kCstar,        msr::kFmask,       msr::kFsBase,
-    msr::kGsBase,     msr::kKernelGsBase, msr::kTscAux,
+    msr::kSysenterCs, msr::kSysenterEsp, msr::kSysenterEip, msr::kStar,   msr::kLstar,
+    msr::kCstar,      msr::kFmask,       msr::kFsBase,      msr::kGsBase, msr::kKernelGsBase,
 };
 
 // What the root domain may read and not write: the local APIC's page, through which hv sends its
@@ -54,7 +53,7 @@ void build_permission_maps() {
     for (const u32 index : kSwitched)
         guest_msrs.set(index, false, false);
     root_msrs.fill(false);
-    for (const u32 index : {msr::kEfer, kVmCr, kVmHsavePa, kSvmKey})
+    for (const u32 index : {msr::kEfer, msr::kTscAux, kVmCr, kVmHsavePa, kSvmKey})
         root_msrs.set(index, true, true);
     for (const u32 index : kKept)
         root_msrs.set(index, false, true);

@@ -17,8 +17,8 @@ void vmload(Vmcb& vmcb) {
 void vmsave(Vmcb& vmcb) {
     asm volatile("vmsave %%rax" : : "a"(physical(&vmcb).value) : "memory");
 }
-Vmcb& root_vmcb() {
-    return static_cast<SvmVcpu*>(Cpu::current().root)->vmcb();
+Vmcb& root_vmcb(const Cpu& cpu) {
+    return static_cast<SvmVcpu*>(cpu.root)->vmcb();
 }
 
 // Which vCPU used an ASID last on each CPU; another one's translations must go first.
@@ -49,8 +49,7 @@ SvmVcpu::SvmVcpu(Role role, Vmcb* vmcb, u32 asid, Hpa tables) : vmcb_(vmcb), rol
     v.efer = efer::kSvme;
 }
 
-void SvmVcpu::acquire() {
-    Cpu& cpu = Cpu::current();
+void SvmVcpu::acquire(const Cpu& cpu) {
     if (role_ == Role::Root) {
         // From here on interrupts and NMIs wait for the root domain; the interrupt flag stays set,
         // as it is what lets them end a guest's stay (APM vol. 2, 15.21.1).
@@ -65,17 +64,17 @@ void SvmVcpu::acquire() {
     user = this;
 }
 
-void SvmVcpu::switch_in() {
-    vmsave(root_vmcb());
+void SvmVcpu::switch_in(const Cpu& cpu) {
+    vmsave(root_vmcb(cpu));
     vmload(*vmcb_);
 }
 
-void SvmVcpu::switch_out() {
+void SvmVcpu::switch_out(const Cpu& cpu) {
     vmsave(*vmcb_);
-    vmload(root_vmcb());
+    vmload(root_vmcb(cpu));
 }
 
-Exit SvmVcpu::enter() {
+void SvmVcpu::enter() {
     Vmcb& v = *vmcb_;
     for (;;) {
         const bool returning = nmi_ == NmiMask::Returning;
@@ -102,16 +101,21 @@ Exit SvmVcpu::enter() {
                 continue;
             }
         }
-        if (v.exit_code != ExitCode::Iret)
-            return decode();
+        if (v.exit_code != ExitCode::Iret) {
+            exit = decode();
+            exit.interrupted = interrupted_event();
+            return;
+        }
         v.intercept1 &= ~intercept1::kIret;
         nmi_ = role_ == Role::Guest ? NmiMask::Returning : NmiMask::Open;
         iret_rip_ = v.rip;
         open_window();
         if (const Event event = interrupted_event(); event.valid())
             inject(event);
-        if (role_ == Role::Root)
-            return Exit::of(ExitKind::NmiWindow);
+        if (role_ == Role::Root) {
+            exit = Exit::of(ExitKind::NmiWindow);
+            return;
+        }
     }
 }
 
@@ -138,6 +142,14 @@ void SvmVcpu::advance(u64 length) {
     const bool long_mode =
         (vmcb_->efer & efer::kLma) != 0 && (vmcb_->cs.attributes & kLongCode) != 0;
     set_rip(long_mode ? next : next & 0xffff'ffff);
+}
+
+bool SvmVcpu::accept_hypercall() {
+    constexpr u64 kLength = 3;  // nobody prefixes it
+    if (cpl() != 0)
+        return false;
+    advance(kLength);
+    return true;
 }
 
 u32 SvmVcpu::interruptibility() const {

@@ -24,20 +24,21 @@ class SvmVcpu final : public HardwareVcpu {
 
     Vmcb& vmcb() { return *vmcb_; }
 
-    void acquire() override;
-    void release() override {}
-    void switch_in() override;
-    void switch_out() override;
-    Exit enter() override;
-    Event interrupted_event() const override;
+    void acquire(const Cpu& cpu) override;
+    void release(const Cpu&) override {}
+    void switch_in(const Cpu& cpu) override;
+    void switch_out(const Cpu& cpu) override;
+    void enter() override;
 
     u64 rip() const override { return vmcb_->rip; }
     void set_rip(u64 rip) override;
     void advance(u64 length) override;
+    bool accept_hypercall() override;
     u64 rflags() const override { return vmcb_->rflags; }
     u32 interruptibility() const override;
     u8 cpl() const override { return vmcb_->cpl; }
     void describe(abi::VcpuPage& page) const override;
+    void describe_paging(abi::VcpuPage& page) const override;
 
     u64 read(abi::Field field) const override;
     void write(abi::Field field, u64 value) override;
@@ -48,6 +49,9 @@ class SvmVcpu final : public HardwareVcpu {
     u8 task_priority() const override;
     void set_task_priority(u8 cr8) override;
     void set_task_priority_threshold(u8 cr8) override;
+    void intercept_debug_registers(bool wanted) override {
+        vmcb_->intercept_dr = wanted ? kDebugRegisters : 0;
+    }
     void set_tsc_offset(u64 offset) override { vmcb_->tsc_offset = offset; }
     bool set_preemption_deadline(u64) override { return false; }
     void flush_tlb() override { flush_ = true; }
@@ -63,6 +67,7 @@ class SvmVcpu final : public HardwareVcpu {
     };
 
     void open_window();
+    Event interrupted_event() const;
     Exit decode() const;  // exits.cpp
     Exit decode_io() const;
     u8 length_by_next_rip() const;

@@ -27,6 +27,8 @@ inline constexpr u64 kTprMask = 0xff, kIrq = 1u << 8, kPriorityMax = 0xfu << 16,
 }
 
 inline constexpr u32 kWriteCr8 = 1u << 24;  // offset 000h
+inline constexpr u32 kDebugRegisters =
+    0x008f'008f;  // offset 004h: DR0-DR3 and DR7, reads and writes
 
 enum class TlbControl : u8 {
     None = 0,
@@ -37,6 +39,8 @@ enum class TlbControl : u8 {
 // Appendix C.
 enum class ExitCode : u64 {
     WriteCr8 = 0x18,
+    ReadDr0 = 0x20,  // .. WriteDr15 = 0x3f
+    WriteDr15 = 0x3f,
     Intr = 0x60,
     Nmi = 0x61,
     Init = 0x63,

@@ -47,8 +47,9 @@ inline constexpr u32 kPinExternalInterruptExiting = 1u << 0, kPinNmiExiting = 1u
 inline constexpr u32 kInterruptWindowExiting = 1u << 2, kUseTscOffsetting = 1u << 3,
                      kHltExiting = 1u << 7, kMwaitExiting = 1u << 10, kRdpmcExiting = 1u << 11,
                      kUseTprShadow = 1u << 21, kNmiWindowExiting = 1u << 22,
-                     kUnconditionalIoExiting = 1u << 24, kUseMsrBitmaps = 1u << 28,
-                     kMonitorExiting = 1u << 29, kActivateSecondaryControls = 1u << 31;
+                     kMovDrExiting = 1u << 23, kUnconditionalIoExiting = 1u << 24,
+                     kUseMsrBitmaps = 1u << 28, kMonitorExiting = 1u << 29,
+                     kActivateSecondaryControls = 1u << 31;
 // Secondary processor-based.
 inline constexpr u32 kEnableEpt = 1u << 1, kEnableRdtscp = 1u << 3, kEnableVpid = 1u << 5,
                      kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,

@@ -1,16 +1,13 @@
-// bool vmx_enter(GeneralRegisters* registers, bool launched): one VM entry, and the exit that follows.
-// True: an exit was taken, `registers` holds the guest's. False: VMfail, nothing ran. RSP, RIP and
-// RFLAGS travel in the VMCS; the order of `registers` is that of the ModRM encoding.
+// One VM entry and the exit that follows. RDI: GeneralRegisters, in the order of the ModRM encoding;
+// ESI: whether the VMCS has been launched. EAX on return: 1, an exit was taken and the registers are
+// the guest's; 0, VMfail, nothing ran. RSP, RIP and RFLAGS travel in the VMCS. Keeps RBP and R15
+// alone: its caller (enter_guest in vcpu.cpp) has the other registers saved by the compiler.
 #define HOST_RSP 0x6c14
 
 .text
 .globl vmx_enter
 vmx_enter:
     push %rbp
-    push %rbx
-    push %r12
-    push %r13
-    push %r14
     push %r15
     push %rdi
     mov $HOST_RSP, %eax
@@ -62,10 +59,6 @@ vmx_exit:                       // HOST_RIP
 
 3:  pop %rdi
     pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbx
     pop %rbp
     ret
 

@@ -2,11 +2,13 @@
 #include "hv/arch/registers.hpp"
 #include "hv/vmx/vcpu.hpp"
 
+#include <array>
+
 namespace skep::hv::vmx {
 
 namespace {
 
-enum class BasicReason : u16 {
+enum class BasicReason : u32 {
     ExceptionOrNmi = 0,
     ExternalInterrupt = 1,
     TripleFault = 2,
@@ -22,6 +24,7 @@ enum class BasicReason : u16 {
     Vmclear = 19,
     Vmxon = 27,
     ControlRegister = 28,
+    DebugRegister = 29,
     Io = 30,
     Rdmsr = 31,
     Wrmsr = 32,
@@ -38,16 +41,20 @@ enum class BasicReason : u16 {
     Xsetbv = 55,
 };
 
-abi::IoExit decode_io(u64 qualification) {  // table 28-5
-    return {
-        .port = static_cast<u16>(qualification >> 16),
-        .size = static_cast<u8>((qualification & 7) + 1),
-        .is_in = (qualification & 1 << 3) != 0,
-        .is_string = (qualification & 1 << 4) != 0,
-        .is_rep = (qualification & 1 << 5) != 0,
-        .reserved = {},
-    };
-}
+// Table 28-5, by bits 0 to 5: size, direction, string, REP.
+constexpr std::array<abi::IoExit, 64> kIoExits = [] {
+    std::array<abi::IoExit, 64> exits{};
+    for (unsigned bits = 0; bits < 64; ++bits)
+        exits[bits] = {
+            .port = 0,
+            .size = static_cast<u8>((bits & 7) + 1),
+            .is_in = (bits & 1 << 3) != 0,
+            .is_string = (bits & 1 << 4) != 0,
+            .is_rep = (bits & 1 << 5) != 0,
+            .reserved = {},
+        };
+    return exits;
+}();
 
 SecondLevelFault decode_ept_violation(u64 qualification) {  // table 28-7
     constexpr u64 kDataWrite = 1 << 1, kFetch = 1 << 2;
@@ -69,123 +76,128 @@ void restore_nmi_blocking(u64 qualification) {
                 vmread(Field32::GuestInterruptibilityState) | 8);
 }
 
-Exit instruction(ExitKind kind) {
-    Exit exit{};
-    exit.kind = kind;
-    exit.instruction_length = static_cast<u8>(vmread(Field32::ExitInstructionLength));
-    return exit;
-}
-
-Exit event(ExitKind kind, u64 raw = 0) {
-    Exit exit{};
-    exit.kind = kind;
-    exit.raw = raw;
-    return exit;
+// Only exits that a fault causes can come in the middle of a delivery (SDM vol. 3, 28.2.4).
+Event interrupted_event() {
+    const u32 information = vmread(Field32::IdtVectoringInformation);
+    if ((information & Event::kValid) == 0) [[likely]]
+        return {};
+    Event event{information & 0x8000'0fff, 0};
+    switch (event.type()) {
+        case EventType::SoftwareInterrupt:
+        case EventType::PrivilegedSoftwareException:
+        case EventType::SoftwareException:
+            return {};
+        case EventType::Nmi:
+            // Delivery has set the blocking that its repetition must find clear (27.2.1.3).
+            vmwrite(Field32::GuestInterruptibilityState,
+                    vmread(Field32::GuestInterruptibilityState) & ~8u);
+            break;
+        default:
+            break;
+    }
+    if (event.has_error_code())
+        event.error_code = vmread(Field32::IdtVectoringErrorCode);
+    return event;
 }
 
 }  // namespace
 
-bool left_by_cpuid() {
-    return vmread(Field32::ExitReason) == static_cast<u32>(BasicReason::Cpuid);
-}
-
-bool decode_exit(VmxVcpu& vcpu, Exit& exit) {
-    const u32 reason = vmread(Field32::ExitReason);
-    if ((reason & 1u << 31) != 0) {  // the entry failed
-        exit = event(ExitKind::EntryFailed,
-                     static_cast<u64>(reason & 0xffff) << 32 |
-                         (vmread(FieldNatural::ExitQualification) & 0xffff'ffff));
+bool decode_exit(VmxVcpu& vcpu, u32 reason) {
+    Exit& exit = vcpu.exit;
+    exit.interrupted = {};
+    const auto event = [&exit](ExitKind kind, u64 raw = 0) {
+        exit.kind = kind;
+        exit.instruction_length = 0;
+        exit.raw = raw;
         return true;
-    }
+    };
+    const auto instruction = [&exit](ExitKind kind) {
+        exit.kind = kind;
+        exit.instruction_length = static_cast<u8>(vmread(Field32::ExitInstructionLength));
+        return true;
+    };
     switch (static_cast<BasicReason>(reason)) {
         case BasicReason::ExceptionOrNmi:
             // Only NMIs: no exception is in the bitmap. The exit has taken it; its handler counts
             // it, and its IRET ends the blocking.
+            exit.interrupted = interrupted_event();
             asm volatile("int $2" : : : "memory");
-            exit = event(ExitKind::Nmi);
-            return true;
+            return event(ExitKind::Nmi);
         case BasicReason::Init:  // from the root domain, to a CPU that is hv's to start and stop:
                                  // dropped
         case BasicReason::ExternalInterrupt:
-            exit = event(ExitKind::Interrupt);
-            return true;
+            return event(ExitKind::Interrupt);
         case BasicReason::TripleFault:
-            exit = event(ExitKind::Shutdown);
-            return true;
+            return event(ExitKind::Shutdown);
         case BasicReason::InterruptWindow:
-            exit = event(ExitKind::InterruptWindow);
-            return true;
+            return event(ExitKind::InterruptWindow);
         case BasicReason::NmiWindow:
-            exit = event(ExitKind::NmiWindow);
-            return true;
+            return event(ExitKind::NmiWindow);
         case BasicReason::Cpuid:
-            exit = instruction(ExitKind::Cpuid);
-            return true;
+            return instruction(ExitKind::Cpuid);
         case BasicReason::Hlt:
             // The instruction has not executed: active (SDM vol. 3, 28.3.4). Bochs 3.0 saves HLT
             // all the same, and its next entry would sleep, whatever is injected.
             vmwrite(Field32::GuestActivityState, 0);
-            exit = instruction(ExitKind::Hlt);
-            return true;
+            return instruction(ExitKind::Hlt);
         case BasicReason::Invd:
         case BasicReason::Wbinvd:
-            exit = instruction(ExitKind::CacheFlush);
-            return true;
+            return instruction(ExitKind::CacheFlush);
         case BasicReason::Rdpmc:
-            exit = instruction(ExitKind::PrivilegedRead);
-            return true;
+            return instruction(ExitKind::PrivilegedRead);
         case BasicReason::Vmcall:
-            exit = instruction(ExitKind::Hypercall);
-            return true;
+            return event(ExitKind::Hypercall);
         case BasicReason::ControlRegister:
             finish_control_register_access(vcpu, vmread(FieldNatural::ExitQualification));
             return false;
-        case BasicReason::Io:
-            exit = instruction(ExitKind::Io);
-            exit.io = decode_io(vmread(FieldNatural::ExitQualification));
-            return true;
+        case BasicReason::DebugRegister:
+            return event(ExitKind::DebugRegister);
+        case BasicReason::Io: {
+            const u64 qualification = vmread(FieldNatural::ExitQualification);
+            exit.io = kIoExits[qualification & 0x3f];
+            exit.io.port = static_cast<u16>(qualification >> 16);
+            return instruction(ExitKind::Io);
+        }
         case BasicReason::Rdmsr:
         case BasicReason::Wrmsr:
-            exit = instruction(static_cast<BasicReason>(reason) == BasicReason::Rdmsr
+            exit.msr = static_cast<u32>(vcpu.general.rcx);
+            return instruction(static_cast<BasicReason>(reason) == BasicReason::Rdmsr
                                    ? ExitKind::MsrRead
                                    : ExitKind::MsrWrite);
-            exit.msr = static_cast<u32>(vcpu.general.rcx);
-            return true;
         case BasicReason::Pause:
-            exit = instruction(ExitKind::Pause);
-            return true;
+            return instruction(ExitKind::Pause);
         case BasicReason::TprBelowThreshold:
-            exit = event(ExitKind::TaskPriorityLowered);
-            return true;
+            return event(ExitKind::TaskPriorityLowered);
         case BasicReason::EptViolation: {
+            exit.interrupted = interrupted_event();
             const u64 qualification = vmread(FieldNatural::ExitQualification);
             restore_nmi_blocking(qualification);
-            exit = event(ExitKind::SecondLevelFault);
+            event(ExitKind::SecondLevelFault);
             exit.fault = decode_ept_violation(qualification);
             return true;
         }
         case BasicReason::PreemptionTimer:
             // Or the end of a bounded stay (VmxVcpu::arm_preemption_timer).
-            exit = event(vcpu.deadline_passed() ? ExitKind::PreemptionTimer : ExitKind::Interrupt);
-            return true;
+            return event(vcpu.deadline_passed() ? ExitKind::PreemptionTimer : ExitKind::Interrupt);
         case BasicReason::Xsetbv:
-            exit = instruction(ExitKind::Xsetbv);
-            return true;
+            return instruction(ExitKind::Xsetbv);
         case BasicReason::Getsec:
         case BasicReason::Mwait:
         case BasicReason::Monitor:
         case BasicReason::Invept:
         case BasicReason::Invvpid:
-            exit = instruction(ExitKind::Forbidden);
-            return true;
+            return instruction(ExitKind::Forbidden);
         default:
+            if ((reason & 1u << 31) != 0)  // the entry failed
+                return event(ExitKind::EntryFailed,
+                             static_cast<u64>(reason & 0xffff) << 32 |
+                                 (vmread(FieldNatural::ExitQualification) & 0xffff'ffff));
             // VMCLEAR .. VMXON are a run of numbers.
             if (reason >= static_cast<u32>(BasicReason::Vmclear) &&
                 reason <= static_cast<u32>(BasicReason::Vmxon))
-                exit = instruction(ExitKind::Forbidden);
-            else
-                exit = event(ExitKind::Unexpected, reason);
-            return true;
+                return instruction(ExitKind::Forbidden);
+            exit.interrupted = interrupted_event();
+            return event(ExitKind::Unexpected, reason);
     }
 }
 

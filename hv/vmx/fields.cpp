@@ -60,25 +60,59 @@ void write_segment(Field field, u64 value) {
 
 }  // namespace
 
-// The fields of `mine_`, for which the register counts while it is loaded.
-u64* VmxVcpu::unswitched(Field field) {
+// Those of which a register counts while it is loaded.
+u64 VmxVcpu::read_unswitched(Field field) const {
+    const bool live = is_loaded();
     switch (field) {
         case Field::Cr2:
-            return &mine_.cr2;
+            return live ? read_cr2() : cr2_;
         case Field::Dr6:
-            return &mine_.dr6;
-        case Field::Star:
-            return &mine_.star;
-        case Field::Lstar:
-            return &mine_.lstar;
-        case Field::Cstar:
-            return &mine_.cstar;
-        case Field::Fmask:
-            return &mine_.fmask;
+            return live ? read_dr6() : dr6_;
         case Field::KernelGsBase:
-            return &mine_.kernel_gs_base;
+            return live ? read_msr(msr::kKernelGsBase) : kernel_gs_base_;
+        case Field::Star:
+            return syscall_.star;
+        case Field::Lstar:
+            return syscall_.lstar;
+        case Field::Cstar:
+            return syscall_.cstar;
+        case Field::Fmask:
+            return syscall_.fmask;
         default:
-            return nullptr;
+            panic("vmx: field {} is not the hardware's", index(field));
+    }
+}
+
+bool VmxVcpu::write_unswitched(Field field, u64 value) {
+    const auto store_msr = [this, value](u64& copy, u32 number) {
+        copy = value;
+        if (is_loaded())
+            write_msr(number, value);
+        return true;
+    };
+    switch (field) {
+        case Field::Cr2:
+            cr2_ = value;
+            if (is_loaded())
+                write_cr2(value);
+            return true;
+        case Field::Dr6:
+            dr6_ = value;
+            if (is_loaded())
+                write_dr6(value);
+            return true;
+        case Field::KernelGsBase:
+            return store_msr(kernel_gs_base_, msr::kKernelGsBase);
+        case Field::Star:
+            return store_msr(syscall_.star, msr::kStar);
+        case Field::Lstar:
+            return store_msr(syscall_.lstar, msr::kLstar);
+        case Field::Cstar:
+            return store_msr(syscall_.cstar, msr::kCstar);
+        case Field::Fmask:
+            return store_msr(syscall_.fmask, msr::kFmask);
+        default:
+            return false;
     }
 }
 
@@ -89,11 +123,6 @@ u64 VmxVcpu::read(Field field) const {
         return vmread(FieldNatural::GuestRsp);
     if (field <= Field::R15)
         return (&general.rax)[index(field)];
-    if (const u64* at = const_cast<VmxVcpu*>(this)->unswitched(field)) {
-        if (switched_in_)
-            const_cast<VmxVcpu*>(this)->mine_.save();
-        return *at;
-    }
     switch (field) {
         case Field::Rip:
             return rip();
@@ -128,15 +157,18 @@ u64 VmxVcpu::read(Field field) const {
         case Field::Interruptibility:
             return interruptibility();
         default:
-            panic("vmx: field {} is not the hardware's", index(field));
+            return read_unswitched(field);
     }
 }
 
 void VmxVcpu::describe(abi::VcpuPage& page) const {
-    page.general = general;
-    page.general.rsp = vmread(FieldNatural::GuestRsp);
-    page.rip = rip();
-    page.rflags = rflags();
+    copy_words(&page.general.rax, &general.rax, sizeof general / sizeof(u64));
+    vmread(FieldNatural::GuestRsp, page.general.rsp);
+    vmread(FieldNatural::GuestRip, page.rip);
+    vmread(FieldNatural::GuestRflags, page.rflags);
+}
+
+void VmxVcpu::describe_paging(abi::VcpuPage& page) const {
     page.cr0 = guest_cr0();
     page.cr3 = vmread(FieldNatural::GuestCr3);
     page.cr4 = guest_cr4();
@@ -156,14 +188,8 @@ void VmxVcpu::write(Field field, u64 value) {
         (&general.rax)[index(field)] = value;
         return;
     }
-    if (u64* at = unswitched(field)) {
-        if (switched_in_)
-            mine_.save();
-        *at = value;
-        if (switched_in_)
-            mine_.load();
+    if (write_unswitched(field, value))
         return;
-    }
     switch (field) {
         case Field::Rip:
             return vmwrite(FieldNatural::GuestRip, value);

@@ -30,7 +30,6 @@ std::optional<Hpa> translate(Hpa tables, Gpa address) {
 }  // namespace
 
 void VmxVcpu::load_pdptes() {
-    load_pdptes_ = false;
     const Gpa table{vmread(FieldNatural::GuestCr3) & 0xffff'ffe0};
     const auto at = translate(tables_, table);
     for (unsigned i = 0; i < 4; ++i) {

@@ -30,6 +30,8 @@ struct alignas(kPageSize) MsrBitmap {
 constexpr MsrBitmap make_root() {
     MsrBitmap bitmap;
     bitmap.leave(msr::kFeatureControl, true, true);
+    for (u32 index : {msr::kStar, msr::kLstar, msr::kCstar, msr::kFmask, msr::kTscAux})
+        bitmap.leave(index, false, true);
     for (u32 index = 0x480; index <= 0x493; ++index)  // IA32_VMX_*
         bitmap.leave(index, true, true);
     // What would move the local APIC's page, through which hv sends its own interrupts, or make the
@@ -47,11 +49,11 @@ constexpr MsrBitmap make_root() {
 constexpr MsrBitmap make_guest() {
     MsrBitmap bitmap;
     bitmap.bits.fill(0xff);
-    for (u32 index :
-         {msr::kSysenterCs, msr::kSysenterEsp, msr::kSysenterEip, msr::kStar, msr::kLstar,
-          msr::kCstar, msr::kFmask, msr::kFsBase, msr::kGsBase, msr::kKernelGsBase, msr::kTscAux})
+    for (u32 index : {msr::kSysenterCs, msr::kSysenterEsp, msr::kSysenterEip, msr::kFsBase,
+                      msr::kGsBase, msr::kKernelGsBase})
         bitmap.leave(index, false, false);
-    bitmap.leave(msr::kEfer, false, true);
+    for (u32 index : {msr::kEfer, msr::kStar, msr::kLstar, msr::kCstar, msr::kFmask})
+        bitmap.leave(index, false, true);
     return bitmap;
 }
 

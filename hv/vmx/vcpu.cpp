@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <atomic>
 
-extern "C" bool vmx_enter(skep::abi::GeneralRegisters* registers, bool launched);
+extern "C" void vmx_enter();
 extern "C" void vmx_exit();
 
 namespace skep::hv::vmx {
@@ -71,11 +71,16 @@ VmxVcpu::VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic)
     } while (vpid_ == 0);
     if (!vmclear(vmcs_.value))
         panic("VMCLEAR of a new VMCS at {:x}", vmcs_.value);
+    if (!is_guest()) {
+        syscall_ = {read_msr(msr::kStar), read_msr(msr::kLstar), read_msr(msr::kCstar),
+                    read_msr(msr::kFmask)};
+    }
     // A new VMCS can be written only while it is current.
-    acquire();
+    const Cpu& cpu = Cpu::current();
+    acquire(cpu);
     write_controls();
     if (is_guest())
-        release();
+        release(cpu);
 }
 
 void VmxVcpu::write_controls() {
@@ -181,99 +186,102 @@ void VmxVcpu::write_host_state() {
     vmwrite(FieldNatural::HostRip, reinterpret_cast<u64>(&vmx_exit));
 }
 
-void VmxVcpu::acquire() {
+void VmxVcpu::acquire(const Cpu& cpu) {
     if (!vmptrld(vmcs_.value))
         panic("VMPTRLD of {:x}", vmcs_.value);
-    const u32 cpu = Cpu::current().index + 1;
-    if (cpu_plus_1_ != cpu) {
-        cpu_plus_1_ = cpu;
-        flush_ = true;
+    if (cpu_plus_1_ != cpu.index + 1) {
+        cpu_plus_1_ = cpu.index + 1;
+        prepare_ |= kFlush;
         write_host_state();
     }
 }
 
-void VmxVcpu::release() {
+void VmxVcpu::release(const Cpu& cpu) {
     // Only a cleared VMCS may become current elsewhere (SDM vol. 3, 25.11.1).
     if (!vmclear(vmcs_.value))
         panic("VMCLEAR of {:x}", vmcs_.value);
     launched_ = false;
-    if (HardwareVcpu* root = Cpu::current().root)
-        root->acquire();
+    const auto* root = static_cast<const VmxVcpu*>(cpu.root);
+    if (root != nullptr && !vmptrld(root->vmcs_.value))
+        panic("VMPTRLD of {:x}", root->vmcs_.value);
 }
 
-void VmxVcpu::Unswitched::save() {
-    cr2 = read_cr2();
-    dr6 = read_dr6();
-    star = read_msr(msr::kStar);
-    lstar = read_msr(msr::kLstar);
-    cstar = read_msr(msr::kCstar);
-    fmask = read_msr(msr::kFmask);
-    kernel_gs_base = read_msr(msr::kKernelGsBase);
+void VmxVcpu::load_syscall_msrs(const SyscallMsrs& loaded, const SyscallMsrs& wanted) {
+    if (loaded.star != wanted.star)
+        write_msr(msr::kStar, wanted.star);
+    if (loaded.lstar != wanted.lstar)
+        write_msr(msr::kLstar, wanted.lstar);
+    if (loaded.cstar != wanted.cstar)
+        write_msr(msr::kCstar, wanted.cstar);
+    if (loaded.fmask != wanted.fmask)
+        write_msr(msr::kFmask, wanted.fmask);
 }
 
-void VmxVcpu::Unswitched::load() const {
-    write_cr2(cr2);
-    write_dr6(dr6);
-    write_msr(msr::kStar, star);
-    write_msr(msr::kLstar, lstar);
-    write_msr(msr::kCstar, cstar);
-    write_msr(msr::kFmask, fmask);
-    write_msr(msr::kKernelGsBase, kernel_gs_base);
-}
-
-void VmxVcpu::switch_in() {
-    host_.save();
-    mine_.load();
+void VmxVcpu::switch_in(const Cpu& cpu) {
+    load_syscall_msrs(static_cast<const VmxVcpu*>(cpu.root)->syscall_, syscall_);
+    root_kernel_gs_base_ = read_msr(msr::kKernelGsBase);
+    if (root_kernel_gs_base_ != kernel_gs_base_)
+        write_msr(msr::kKernelGsBase, kernel_gs_base_);
+    write_cr2(cr2_);
+    write_dr6(dr6_);
     switched_in_ = true;
 }
 
-void VmxVcpu::switch_out() {
-    mine_.save();
-    host_.load();
+void VmxVcpu::switch_out(const Cpu& cpu) {
+    load_syscall_msrs(syscall_, static_cast<const VmxVcpu*>(cpu.root)->syscall_);
+    kernel_gs_base_ = read_msr(msr::kKernelGsBase);
+    if (root_kernel_gs_base_ != kernel_gs_base_)
+        write_msr(msr::kKernelGsBase, root_kernel_gs_base_);
+    cr2_ = read_cr2();
+    dr6_ = read_dr6();
     switched_in_ = false;
 }
 
-Exit VmxVcpu::enter() {
+namespace {
+
+// entry.S. False: VMfail, nothing ran.
+inline bool enter_guest(abi::GeneralRegisters& registers, bool launched) {
+    u64 entered;
+    u64 address = reinterpret_cast<u64>(&registers), resume = launched;
+    asm volatile("call vmx_enter"
+                 : "=a"(entered), "+D"(address), "+S"(resume)
+                 :
+                 : "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "cc",
+                   "memory");
+    return entered != 0;
+}
+
+}  // namespace
+
+void VmxVcpu::enter() {
     for (;;) {
-        if (flush_)
-            flush();
-        if (load_pdptes_)
-            load_pdptes();
-        arm_preemption_timer();
-        if (!vmx_enter(&general, launched_))
-            return Exit::of(ExitKind::EntryFailed, 0, vmread(Field32::VmInstructionError));
+        if (prepare_ != 0)
+            prepare();
+        if (is_guest())
+            arm_preemption_timer();
+        if (!enter_guest(general, launched_)) {
+            exit = Exit::of(ExitKind::EntryFailed, 0, vmread(Field32::VmInstructionError));
+            return;
+        }
         launched_ = true;
         injected_ = false;  // the exit has cleared it (SDM vol. 3, 28.2)
-        if (cpuid_handler != nullptr && left_by_cpuid() && cpuid_handler->finish_cpuid(general)) {
+        const u32 reason = exit_reason();
+        if (reason == kExitByCpuid && cpuid_handler != nullptr &&
+            cpuid_handler->finish_cpuid(general)) {
             advance(vmread(Field32::ExitInstructionLength));
             continue;
         }
-        Exit exit{};
-        if (decode_exit(*this, exit))
-            return exit;
+        if (decode_exit(*this, reason))
+            return;
     }
 }
 
-Event VmxVcpu::interrupted_event() const {
-    const u32 information = vmread(Field32::IdtVectoringInformation);
-    Event event{information & 0x8000'0fff, 0};
-    if (!event.valid())
-        return {};
-    switch (event.type()) {
-        case EventType::SoftwareInterrupt:
-        case EventType::PrivilegedSoftwareException:
-        case EventType::SoftwareException:
-            return {};
-        case EventType::Nmi:
-            // Delivery has set the blocking that its repetition must find clear (27.2.1.3).
-            vmwrite(Field32::GuestInterruptibilityState, interruptibility() & ~8u);
-            break;
-        default:
-            break;
-    }
-    if (event.has_error_code())
-        event.error_code = vmread(Field32::IdtVectoringErrorCode);
-    return event;
+void VmxVcpu::prepare() {
+    if ((prepare_ & kFlush) != 0)
+        flush();
+    if ((prepare_ & kLoadPdptes) != 0)
+        load_pdptes();
+    prepare_ = 0;
 }
 
 void VmxVcpu::set_rip(u64 rip) {
@@ -293,6 +301,14 @@ void VmxVcpu::advance(u64 length) {
          (vmread(stepped(Field32::GuestEsAccessRights, 1)) & kLongCode) == 0))
         next &= 0xffff'ffff;
     set_rip(next);
+}
+
+bool VmxVcpu::accept_hypercall() {
+    constexpr u64 kLength = 3;  // nobody prefixes it
+    if (cpl() != 0)
+        return false;
+    advance(kLength);
+    return true;
 }
 
 u8 VmxVcpu::cpl() const {
@@ -339,28 +355,35 @@ bool VmxVcpu::set_preemption_deadline(u64 host_tsc) {
 }
 
 // Bochs 3.0 computes whether physical interrupts are masked before it counts as being in the guest
-// (VMenterLoadCheckGuestState), so they do not leave a guest that was entered with IF clear. The timer
-// bounds its stay; the root domain then takes what is pending. A CPU that follows the manual (28.2)
-// leaves by itself, and pays one vmwrite.
-void VmxVcpu::arm_preemption_timer() {
-    if (!is_guest() || !capabilities().preemption_timer)
+// (VMenterLoadCheckGuestState), so they do not leave a guest that was entered with IF clear. The
+// timer bounds its stay; the root domain then takes what is pending. A CPU that follows the manual
+// (28.2) leaves by itself, and pays one vmread.
+inline void VmxVcpu::arm_preemption_timer() {
+    const bool bounded = (rflags() & rflags::kIf) == 0;
+    if (deadline_ != abi::kNoDeadline || timer_ != (bounded ? Timer::Bound : Timer::Off))
+        set_timer(bounded);
+}
+
+void VmxVcpu::set_timer(bool bounded) {
+    timer_ = deadline_ != abi::kNoDeadline ? Timer::Deadline : bounded ? Timer::Bound : Timer::Off;
+    if (!capabilities().preemption_timer)
+        return;
+    set_pin(kPinPreemptionTimer, timer_ != Timer::Off);
+    if (timer_ == Timer::Off)
         return;
     constexpr u64 kLongestStay = 1 << 18;
-    const bool bounded = (rflags() & rflags::kIf) == 0;
-    set_pin(kPinPreemptionTimer, bounded || deadline_ != abi::kNoDeadline);
-    if (!bounded && deadline_ == abi::kNoDeadline)
-        return;
-    const u64 now = read_tsc();
-    u64 ticks = deadline_ <= now ? 0 : deadline_ - now;
-    if (bounded)
-        ticks = std::min(ticks, kLongestStay);
+    u64 ticks = kLongestStay;
+    if (timer_ == Timer::Deadline) {
+        const u64 now = read_tsc();
+        const u64 left = deadline_ <= now ? 0 : deadline_ - now;
+        ticks = bounded ? std::min(left, kLongestStay) : left;
+    }
     // The counter may run up to one of its ticks short; whoever asked looks at the clock again.
     ticks = (ticks >> capabilities().preemption_timer_shift) + 1;
     vmwrite(Field32::PreemptionTimerValue, static_cast<u32>(std::min<u64>(ticks, 0xffff'ffff)));
 }
 
 void VmxVcpu::flush() {
-    flush_ = false;
     invept(Invalidation::SingleContext, {make_ept_pointer(tables_), 0});
     if (!capabilities().vpid)
         return;
@@ -386,22 +409,23 @@ void VmxVcpu::set_pin(u32 bits, bool on) {
 
 u64 VmxVcpu::guest_cr0() const {
     const u64 mask = cr0_mask(is_guest());
-    return (vmread(FieldNatural::GuestCr0) & ~mask) | (vmread(FieldNatural::Cr0ReadShadow) & mask);
+    return (vmread(FieldNatural::GuestCr0) & ~mask) | (cr0_shadow_ & mask);
 }
 
 u64 VmxVcpu::guest_cr4() const {
-    return (vmread(FieldNatural::GuestCr4) & ~kCr4Mask) |
-           (vmread(FieldNatural::Cr4ReadShadow) & kCr4Mask);
+    return (vmread(FieldNatural::GuestCr4) & ~kCr4Mask) | (cr4_shadow_ & kCr4Mask);
 }
 
 void VmxVcpu::set_cr0(u64 value) {
     const u64 mask = cr0_mask(is_guest());
+    cr0_shadow_ = value;
     vmwrite(FieldNatural::Cr0ReadShadow, value);
     vmwrite(FieldNatural::GuestCr0, (value & ~mask) | cr0::kNe | cr0::kEt);
     update_long_mode();
 }
 
 void VmxVcpu::set_cr4(u64 value) {
+    cr4_shadow_ = value;
     vmwrite(FieldNatural::Cr4ReadShadow, value);
     vmwrite(FieldNatural::GuestCr4, (value & ~kCr4Mask) | cr4::kVmxe);
     update_long_mode();
@@ -417,7 +441,10 @@ void VmxVcpu::update_long_mode() {
     const u32 controls = vmread(Field32::EntryControls);
     vmwrite(Field32::EntryControls,
             long_mode ? controls | kIa32eModeGuest : controls & ~kIa32eModeGuest);
-    load_pdptes_ = paging && !long_mode && (vmread(FieldNatural::GuestCr4) & cr4::kPae) != 0;
+    if (paging && !long_mode && (vmread(FieldNatural::GuestCr4) & cr4::kPae) != 0)
+        prepare_ |= kLoadPdptes;
+    else
+        prepare_ &= static_cast<u8>(~kLoadPdptes);
 }
 
 u64 VmxVcpu::general_register(unsigned number) const {

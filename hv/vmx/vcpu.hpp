@@ -29,20 +29,21 @@ class VmxVcpu final : public HardwareVcpu {
     static Result<VmxVcpu*> create(Role role, Hpa tables);
     static void destroy(VmxVcpu* vcpu);
 
-    void acquire() override;
-    void release() override;
-    void switch_in() override;
-    void switch_out() override;
-    Exit enter() override;
-    Event interrupted_event() const override;
+    void acquire(const Cpu& cpu) override;
+    void release(const Cpu& cpu) override;
+    void switch_in(const Cpu& cpu) override;
+    void switch_out(const Cpu& cpu) override;
+    void enter() override;
 
     u64 rip() const override { return vmread(FieldNatural::GuestRip); }
     void set_rip(u64 rip) override;
     void advance(u64 length) override;
+    bool accept_hypercall() override;
     u64 rflags() const override { return vmread(FieldNatural::GuestRflags); }
     u32 interruptibility() const override { return vmread(Field32::GuestInterruptibilityState); }
     u8 cpl() const override;
     void describe(abi::VcpuPage& page) const override;
+    void describe_paging(abi::VcpuPage& page) const override;
     u64 read(abi::Field field) const override;
     void write(abi::Field field, u64 value) override;
     void inject(Event event) override;
@@ -53,10 +54,11 @@ class VmxVcpu final : public HardwareVcpu {
     u8 task_priority() const override;
     void set_task_priority(u8 cr8) override;
     void set_task_priority_threshold(u8 cr8) override;
+    void intercept_debug_registers(bool wanted) override { set_primary(kMovDrExiting, wanted); }
     void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }
     bool set_preemption_deadline(u64 host_tsc) override;
     bool deadline_passed() const { return deadline_ <= read_tsc(); }
-    void flush_tlb() override { flush_ = true; }
+    void flush_tlb() override { prepare_ |= kFlush; }
 
     // Control registers as the guest sees them; the bits that hv keeps are in the masks.
     u64 guest_cr0() const;
@@ -75,20 +77,24 @@ class VmxVcpu final : public HardwareVcpu {
     void write_host_state();
     void write_threshold();
     void update_long_mode();
+    void prepare();
     void arm_preemption_timer();
+    void set_timer(bool bounded);
     void flush();
     void set_primary(u32 bits, bool on);
     void set_pin(u32 bits, bool on);
     void load_pdptes();
 
-    // Registers that VMX neither saves nor loads.
-    struct Unswitched {
-        u64 cr2 = 0, dr6 = 0xffff'0ff0;
-        u64 star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0;
-        void save();
-        void load() const;
+    // Registers that VMX neither saves nor loads. Writing the MSRs of SYSCALL leaves, guests and
+    // the root domain, so these copies are always true; the others change unseen while they are
+    // loaded.
+    struct SyscallMsrs {
+        u64 star = 0, lstar = 0, cstar = 0, fmask = 0;
     };
-    u64* unswitched(abi::Field field);
+    static void load_syscall_msrs(const SyscallMsrs& loaded, const SyscallMsrs& wanted);
+    bool is_loaded() const { return switched_in_ || !is_guest(); }
+    u64 read_unswitched(abi::Field field) const;
+    bool write_unswitched(abi::Field field, u64 value);
 
     const Role role_;
     const Hpa vmcs_;
@@ -101,16 +107,29 @@ class VmxVcpu final : public HardwareVcpu {
     u32 cpu_plus_1_ = 0;  // whose host state is in the VMCS, whose TLB may know us
     bool launched_ = false;
     bool injected_ = false;  // an event is in the VMCS for the next entry
-    bool flush_ = true;
-    bool load_pdptes_ = false;
     bool switched_in_ = false;
-    Unswitched mine_, host_;
+    // What the next entry needs before it.
+    static constexpr u8 kFlush = 1, kLoadPdptes = 2;
+    u8 prepare_ = kFlush;
+    // What the preemption timer is set to.
+    enum class Timer : u8 {
+        Off,
+        Bound,
+        Deadline
+    } timer_ = Timer::Off;
+    SyscallMsrs syscall_;
+    u64 cr0_shadow_ = 0, cr4_shadow_ = 0;  // CR0 and CR4 read shadows
+    u64 cr2_ = 0, dr6_ = 0xffff'0ff0, kernel_gs_base_ = 0;
+    u64 root_kernel_gs_base_ = 0;  // while switched in
 };
 
-bool left_by_cpuid();
+inline u32 exit_reason() {
+    return vmread(Field32::ExitReason);
+}
+constexpr u32 kExitByCpuid = 10;
 
-// Fills in why `vcpu` left. False: it is finished here, enter again.
-bool decode_exit(VmxVcpu& vcpu, Exit& exit);
+// Fills in vcpu.exit. False: it is finished here, enter again.
+bool decode_exit(VmxVcpu& vcpu, u32 reason);
 
 // A MOV to or from a control register, or LMSW or CLTS, that touches a bit of the masks.
 void finish_control_register_access(VmxVcpu& vcpu, u64 qualification);

@@ -129,6 +129,10 @@ inline u16 vmread(Field16 f) {
 inline u32 vmread(Field32 f) {
     return static_cast<u32>(detail::vmread(static_cast<u32>(f)));
 }
+// Straight to memory.
+inline void vmread(FieldNatural f, u64& value) {
+    asm volatile("vmread %1, %0" : "=m"(value) : "r"(static_cast<u64>(f)) : "cc");
+}
 inline u64 vmread(Field64 f) {
     return detail::vmread(static_cast<u32>(f));
 }
@@ -155,12 +159,12 @@ inline bool vmxon(u64 region) {
     asm volatile("vmxon %1" : "=@ccbe"(failed) : "m"(region) : "memory");
     return !failed;
 }
-inline bool vmclear(u64 region) {
+inline bool vmclear(const u64& region) {
     bool failed;
     asm volatile("vmclear %1" : "=@ccbe"(failed) : "m"(region) : "memory");
     return !failed;
 }
-inline bool vmptrld(u64 region) {
+inline bool vmptrld(const u64& region) {
     bool failed;
     asm volatile("vmptrld %1" : "=@ccbe"(failed) : "m"(region) : "memory");
     return !failed;
