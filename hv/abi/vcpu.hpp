@@ -94,7 +94,7 @@ struct VcpuPage {
         std::uint8_t payload[64];
     };
 
-    // The instruction at RIP, as far as it could be fetched (Io with is_string, Mmio, PageAbsent).
+    // The instruction at RIP, as far as it could be fetched (Io with is_string, Mmio).
     std::uint8_t instruction[16];
     std::uint32_t instruction_bytes;
     std::uint32_t reserved1;

@@ -174,11 +174,12 @@ void Vcpu::use_debug_registers() {
 
     const auto mapping = vm_.tables.lookup(gpa.value);
     page_->mmio = {gpa.value, fault.access, 0};
+    // A page that is only absent will be there when the instruction runs again.
+    if (mapping && mapping->protection == abi::kNone)
+        return ExitReason::PageAbsent;
     wants_code_ = true;
     if (!mapping)
         return ExitReason::Mmio;
-    if (mapping->protection == abi::kNone)
-        return ExitReason::PageAbsent;
     const u32 needed = fault.access == abi::AccessKind::Write     ? abi::kWrite
                        : fault.access == abi::AccessKind::Execute ? abi::kExecute
                                                                   : abi::kRead;

@@ -51,6 +51,12 @@ Result<u64> call_vm_protect(const Arguments& a) {
     const auto [id, gpa, size, protection, unused1, unused2] = a;
     if (!valid_protection(protection))
         return fail(abi::Error::Invalid);
+    const auto granted = vm_table().with_vm(id, [&](Vm& vm) -> Result<u64> {
+        auto guard = vm.tables_lock.lock();
+        return vm.tables.grant(gpa, size, static_cast<u32>(protection)) ? 1 : 0;
+    });
+    if (!granted || *granted != 0)
+        return granted ? Result<u64>(0) : granted;
     return zero_if(vm_table().with_vm_flushed(id, [&](Vm& vm) -> Status {
         auto guard = vm.tables_lock.lock();
         return vm.tables.protect(gpa, size, static_cast<u32>(protection));

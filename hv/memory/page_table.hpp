@@ -90,6 +90,20 @@ class PageTable {
         return {};
     }
 
+    // The frequent case of protect: a page that is mapped as such gains access, so nothing cached
+    // can be stale. False: something else, which protect has to judge.
+    bool grant(u64 address, u64 size, u32 protection) {
+        unsigned level = 0;
+        if (size != kPageSize || !is_aligned(address, kPageSize) || address >= kAddressLimit)
+            return false;
+        u64* entry = find_leaf(address, level);
+        if (entry == nullptr || level != 1 || (owner_protection(*entry) & ~protection) != 0)
+            return false;
+        store(*entry, leaf(frame_of(*entry), level, protection, *entry & type_mask()) |
+                          (*entry & kDirty));
+        return true;
+    }
+
     std::optional<Mapping> lookup(u64 address) const {
         if (address >= kAddressLimit)
             return std::nullopt;

@@ -53,8 +53,12 @@ void set_up_machine() {
     }
 }
 
-void start_ticks(u32 count) {
+void enable_local_apic() {
     local_apic(0xf0) = 0x1ff;
+}
+
+void start_ticks(u32 count) {
+    enable_local_apic();
     local_apic(0x3e0) = 0xb;       // divide by 1
     local_apic(0x320) = 0x2'0020;  // periodic, vector 32
     local_apic(0x380) = count;
@@ -66,7 +70,7 @@ void stop_ticks() {
 }
 
 void send_to_cpu(u32 apic_id, u32 command) {
-    local_apic(0xf0) = 0x1ff;
+    enable_local_apic();
     local_apic(0x310) = apic_id << 24;
     local_apic(0x300) = command;
 }

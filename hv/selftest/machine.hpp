@@ -13,6 +13,8 @@ void set_up_machine();
 void start_ticks(u32 count = 1'000'000);
 void stop_ticks();
 void end_tick();
+// By software, as a CPU's has to be before interrupts reach it.
+void enable_local_apic();
 // Interrupts another CPU; `command`: the low half of the ICR, by default vector 32.
 void send_to_cpu(u32 apic_id, u32 command = 0x4020);
 

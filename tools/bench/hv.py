@@ -1,0 +1,53 @@
+"""What hv's own paths cost on VT-x, in ticks (instructions) on Bochs, and its memory with four CPUs and no guest.
+
+hv's self-test is the root domain and measures.
+"""
+
+import re
+
+from bench.figure import Figure
+from devtool import appliance, builder
+from devtool.paths import BUILD
+from devtool.ui import Failure
+from image import iso
+from image.cpio import Archive
+from rig.machine import Config
+
+SEED = 1
+SECONDS = 600
+# name: (text, unit, divisor, CPUs of the machine, the most that it may be)
+FIGURES = {
+    "cpuid_exit": ("CPUID exit, round trip", "ticks", 1, 1, 200),
+    "exit_to_root": ("exit to the root domain and back into the guest", "ticks", 1, 1, 600),
+    "page_on_demand": ("second-level fault on a page given on demand, and back", "ticks", 1, 1, 1000),
+    "page_in_dirty_log": ("second-level fault of the dirty log, in hv alone", "ticks", 1, 1, None),
+    "ipi": ("IPI to a running vCPU, send to handler", "ticks", 1, 2, None),
+    "memory_kib_used": ("hv's memory in use, 4 CPUs and no guest", "MiB", 1024, 4, 8),
+    "memory_kib_taken": ("memory that hv keeps for itself and guests' tables", "MiB", 1024, 4, None),
+}
+
+
+def run(cpus: int) -> dict[str, float]:
+    programs = builder.programs()
+    root = Archive()
+    root.folder("etc")
+    boot = iso.Boot(kernel=programs["hv-selftest"], root=root, hv=programs["hv"], kernel_arguments=["only=cost"])
+    image = iso.build(boot, BUILD / "image" / f"hv-bench-{cpus}.iso")
+    with appliance.start("bochs", Config(image, cpus=cpus, memory_mib=512, seed=SEED, time_limit=SECONDS)) as machine:
+        machine.wait_for(r"^hv-selftest: \d+ passed, 0 failed", SECONDS)
+        found = re.findall(r"^hv-bench: (\w+) (\d+)\r?$", machine.text(), re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+def measure() -> list[Figure]:
+    appliance.prepare("bochs")
+    builder.ensure(["hv", "hv-selftest"])
+    measured = {cpus: run(cpus) for cpus in sorted({entry[3] for entry in FIGURES.values()})}
+    figures = []
+    for name, (text, unit, divisor, cpus, most) in FIGURES.items():
+        if name not in measured[cpus]:
+            raise Failure(f"the self-test did not say `hv-bench: {name}`")
+        value = measured[cpus][name] / divisor
+        figure = Figure(text, round(value, 2), unit)
+        figures.append(figure.against("goal", most) if most else figure)
+    return figures
