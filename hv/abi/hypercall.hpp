@@ -28,61 +28,84 @@ inline constexpr std::uint32_t kCpuidSignatureLeaf = 0x4000'0000;  // EBX,ECX,ED
 inline constexpr std::uint32_t kCpuidSignature = 0x7065'6b53;      // "Skep", in each of the three
 
 enum class Hypercall : std::uint64_t {
-    // info(buffer): fills a HostInfo.
+    // Each call: name(arguments in order) -> value; then what fails how. Of all: NoCall for a
+    // number that is not here; of those with a buffer or page: Invalid if it is misaligned or
+    // crosses a frame, Denied if it is not memory of the root domain; of those with a VM or vCPU:
+    // NoEntity if there is none. A call that fails has changed nothing.
+
+    // info(buffer) -> 0: fills a HostInfo.
     Info = 0,
-    // cpu_start(apic_id, entry, argument): starts a parked CPU in the root domain at `entry`
-    // (hpa below 4 GiB) in the Multiboot2 i386 machine state, EBX = argument (32 bits).
+    // cpu_start(apic_id, entry, argument) -> 0: starts a parked CPU in the root domain at `entry`
+    // (hpa) in the Multiboot2 i386 machine state, EBX = argument. Invalid: either needs more than
+    // 32 bits; Denied: `entry` is not the root domain's; NoEntity: no such CPU; Exists: it runs.
     CpuStart = 1,
-    // stats(buffer): fills a HostStats.
+    // stats(buffer) -> 0: fills a HostStats.
     Stats = 2,
-    // cpuid_supported(buffer, count): `count` CpuidEntry (<= 128) whose leaf and subleaf are set.
-    // Fills EAX to EDX with what a VM's table may have there on this CPU: features that hv cannot
-    // virtualize are off, those that it emulates on.
+    // cpuid_supported(buffer, count) -> 0: `count` CpuidEntry (1..128) whose leaf and subleaf are
+    // set. Fills EAX to EDX with what a VM's table may have there on this CPU: features that hv
+    // cannot virtualize are off, those that it emulates on. Invalid: the count.
     CpuidSupported = 3,
 
-    // vm_create() -> VM id.
+    // vm_create(flags: VmFlags) -> VM id. Invalid: an unknown flag; NoMemory: 64 VMs, or hv's pool
+    // is empty.
     VmCreate = 16,
-    // vm_destroy(vm): also its vCPUs; Busy while one of them runs.
+    // vm_destroy(vm) -> 0: also its vCPUs. Busy while one of them runs.
     VmDestroy = 17,
-    // vm_map(vm, gpa, hpa, size, Protection): the frames must belong to the root domain.
-    // Exists if any part of the gpa range is mapped already.
+    // vm_map(vm, gpa, hpa, size, Protection) -> 0. Invalid: not multiples of 4 KiB, size 0, a gpa
+    // of 2^48 or more, a protection that lacks kRead beside others; Denied: a frame is not the root
+    // domain's; Exists: a part of the gpa range is mapped; NoMemory: for tables. To an isolated VM
+    // the frames go over: the root domain has them no longer, and gets them back zeroed when the VM
+    // is destroyed. There gpa, hpa and size are multiples of 2 MiB; Busy while another VM maps a
+    // part or has a VcpuPage there, or another CPU does the same.
     VmMap = 18,
-    // vm_unmap(vm, gpa, size): parts that are not mapped are skipped.
+    // vm_unmap(vm, gpa, size) -> 0: parts that are not mapped are skipped; when it returns, no vCPU
+    // reaches the memory. Invalid as for vm_map; NoMemory: a large page could not be split;
+    // Unsupported: the VM is isolated.
     VmUnmap = 19,
-    // vm_protect(vm, gpa, size, Protection): on mapped memory. Protection 0 keeps the frame and
-    // makes each access leave with ExitReason::PageAbsent (for a pager).
+    // vm_protect(vm, gpa, size, Protection) -> 0: on mapped memory. Protection 0 keeps the frame
+    // and makes each access leave with ExitReason::PageAbsent (for a pager). NoEntity: a part is
+    // not mapped; else as vm_unmap.
     VmProtect = 20,
-    // vm_dirty_log(vm, gpa, size, DirtyLogOp, buffer): bit i of the buffer is page gpa + i * 4 KiB.
-    // size at most 128 MiB (one 4 KiB buffer).
+    // vm_dirty_log(vm, gpa, size, DirtyLogOp, buffer) -> 0: bit i of the buffer is page gpa + i * 4
+    // KiB; only Harvest has a buffer. Invalid: not multiples of 4 KiB, a size of 0 or over 128 MiB
+    // (one 4 KiB buffer).
     VmDirtyLog = 21,
-    // vm_set_cpuid(vm, buffer, count): the CPUID table of the VM: `count` CpuidEntry. Leaves that
-    // are not listed read as zero. hv itself fills in what is dynamic: APIC ids, OSXSAVE, XSAVE
-    // sizes of leaf 0xD. Refused (Unsupported) if an entry has a feature that hv cannot virtualize.
+    // vm_set_cpuid(vm, buffer, count) -> 0: the CPUID table of the VM: `count` CpuidEntry (1..128).
+    // Leaves that are not listed read as zero. hv itself fills in what is dynamic: APIC ids,
+    // OSXSAVE, XSAVE sizes of leaf 0xD. Unsupported: an entry has a feature that hv cannot
+    // virtualize; Invalid: the count, or an entry twice.
     VmSetCpuid = 22,
-    // vm_send_msi(vm, address, data) -> mask of vCPU indices that now have an interrupt to take
-    // and are not running or must be kicked out (bit = index). SDM vol. 3, 11.11.
+    // vm_send_msi(vm, address, data) -> mask of vCPU indices that now have an interrupt to take and
+    // are not running or must be kicked out (bit = index). SDM vol. 3, 11.11. Invalid: an address
+    // outside of 0xFEE00000 + 1 MiB.
     VmSendMsi = 23,
 
-    // vcpu_create(vm, index, page): `page` is the hpa of a frame of the root domain that becomes
-    // the vCPU's VcpuPage until vcpu_destroy. index = APIC id, 0..63. State after creation: RESET
-    // (SDM vol. 3, table 10-1); vCPU 0 runnable, others wait for SIPI.
+    // vcpu_create(vm, index, page) -> 0: `page` is the hpa of a frame of the root domain that
+    // becomes the vCPU's VcpuPage until vcpu_destroy. index = APIC id, 0..63. State after creation:
+    // RESET (SDM vol. 3, table 10-1); vCPU 0 runnable, others wait for SIPI. Invalid: the index;
+    // Exists; NoMemory.
     VcpuCreate = 32,
-    VcpuDestroy = 33,  // vcpu_destroy(vm, index): Busy while it runs.
-    // vcpu_run(vm, index): the calling CPU becomes the vCPU. Returns 0 with the VcpuPage filled.
+    // vcpu_destroy(vm, index) -> 0. Busy while it runs.
+    VcpuDestroy = 33,
+    // vcpu_run(vm, index) -> 0: the calling CPU becomes the vCPU until an exit, told in the
+    // VcpuPage. Busy: it runs on another CPU, as for all calls below.
     VcpuRun = 34,
-    // vcpu_get_fields / vcpu_set_fields(vm, index, buffer, count): `count` FieldValue (<= 256). Get
-    // reads `id` and fills `value`. Set changes nothing unless all of them are valid.
+    // vcpu_get_fields, vcpu_set_fields(vm, index, buffer, count) -> 0: `count` FieldValue (1..256).
+    // Get reads `id` and fills `value`. NoEntity: no such field; Invalid: the count, `reserved`, or
+    // a value that the field cannot have; then none of them is set.
     VcpuGetFields = 35,
     VcpuSetFields = 36,
-    // vcpu_get_xsave / vcpu_set_xsave(vm, index, buffer, size): the XSAVE area in standard (non
-    // compacted) form, SDM vol. 1, 13.4. -> bytes used.
+    // vcpu_get_xsave, vcpu_set_xsave(vm, index, buffer, size) -> bytes used: the XSAVE area in
+    // standard (non compacted) form, SDM vol. 1, 13.4. Invalid: the size is too small, or XRSTOR
+    // would fault on it.
     VcpuGetXsave = 37,
     VcpuSetXsave = 38,
-    // vcpu_get_apic / vcpu_set_apic(vm, index, buffer): the local APIC's 4 KiB register page in
+    // vcpu_get_apic, vcpu_set_apic(vm, index, buffer) -> 0: the local APIC's 4 KiB register page in
     // xAPIC layout (SDM vol. 3, table 11-1); base, mode and timer deadline are Fields.
     VcpuGetApic = 39,
     VcpuSetApic = 40,
-    // vcpu_inject(vm, index, InjectKind, vector, error_code)
+    // vcpu_inject(vm, index, InjectKind, vector, error_code) -> 0. Invalid: the kind or vector;
+    // Busy: an event is pending already, or the vCPU cannot take an ExternalInterrupt now.
     VcpuInject = 41,
 };
 
@@ -96,6 +119,10 @@ enum class Error : std::int64_t {
     Denied = 6,       // a frame does not belong to the root domain
     Unsupported = 7,  // the CPU or hv lacks it
     NoCall = 8,       // unknown hypercall number
+};
+
+enum VmFlags : std::uint64_t {
+    kVmIsolated = 1,  // its memory is withdrawn from the root domain
 };
 
 enum Protection : std::uint32_t {

@@ -33,7 +33,8 @@ struct RootEntry {
 
 // What the hypercall Stats adds up.
 struct CpuCounters {
-    u64 root_exits = 0, root_violations = 0, hypercalls = 0, hypercalls_refused = 0, guest_exits_handled = 0;
+    u64 root_exits = 0, root_violations = 0, hypercalls = 0, hypercalls_refused = 0,
+        guest_exits_handled = 0;
     std::array<u64, abi::kExitReasons> guest_exits{};
 };
 
@@ -53,6 +54,9 @@ struct Cpu {
     std::atomic<bool> kicked{false};
     std::atomic<bool> pending_nmi{false};
     u64 root_tsc_aux = 0;  // IA32_TSC_AUX of the root domain, which leaves to write it
+    // Frames were withdrawn from the root domain: what its TLB knows has to go before it runs on
+    // here. A CPU that is in a guest (`in_guest`) comes by on its way back.
+    std::atomic<bool> drop_translations{false}, in_guest{false};
 
     std::array<u64, 7> gdt{};
     TaskState task_state{};

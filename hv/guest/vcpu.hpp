@@ -12,6 +12,7 @@
 #include "hv/guest/local_apic.hpp"
 #include "hv/guest/paging.hpp"
 #include "hv/guest/vm.hpp"
+#include "hv/memory/layout.hpp"
 
 namespace skep::hv {
 
@@ -46,6 +47,7 @@ class Vcpu final : private CpuidHandler {
     void save_apic(LocalApic::Page& page);
     void load_apic(const LocalApic::Page& page);
     HardwareVcpu& hardware() { return *hardware_; }
+    Hpa page() const { return physical(page_); }
 
     // Requests, from any CPU; taken before the next entry.
     static constexpr u32 kRequestEvaluate = 1, kRequestNmi = 2, kRequestInit = 4,

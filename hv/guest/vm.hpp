@@ -52,6 +52,7 @@ class Vm {
 
     Tables tables;
     CpuidTable cpuid;
+    bool isolated = false;  // its memory is not the root domain's; set when it is created
     VcpuSlots& vcpus;
     Spinlock tables_lock;  // entries of `tables`: taken inside the VM's lock, and by faults alone
 

@@ -29,11 +29,11 @@ namespace {
         case Hypercall::CpuidSupported:
             return call_cpuid_supported(a[0], a[1]);
         case Hypercall::VmCreate:
-            return vm_table().create();
+            return vm_table().create(a[0]);
         case Hypercall::VmDestroy:
             return zero_if(vm_table().destroy(a[0]));
         case Hypercall::VmMap:
-            return call_vm_map(a);
+            return call_vm_map(Cpu::current(), a);
         case Hypercall::VmUnmap:
             return call_vm_unmap(a);
         case Hypercall::VmProtect:

@@ -24,7 +24,7 @@ Result<u64> call_stats(u64 buffer);
 Result<u64> call_cpuid_supported(u64 buffer, u64 count);
 Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument);
 
-Result<u64> call_vm_map(const Arguments& arguments);
+Result<u64> call_vm_map(const Cpu& cpu, const Arguments& arguments);
 Result<u64> call_vm_unmap(const Arguments& arguments);
 Result<u64> call_vm_protect(const Arguments& arguments);
 Result<u64> call_vm_dirty_log(const Arguments& arguments);

@@ -4,7 +4,10 @@
 #include "hv/arch/instructions.hpp"
 #include "hv/hypercall/vm_table.hpp"
 #include "hv/memory/ownership.hpp"
+#include "hv/root/identity_map.hpp"
+#include "hv/root/root_domain.hpp"
 
+#include <atomic>
 #include <cstring>
 
 namespace skep::hv {
@@ -23,25 +26,59 @@ bool valid_protection(u64 value) {
     return (value & ~kProtectionMask) == 0 && (value == 0 || (value & abi::kRead) != 0);
 }
 
+// Makes frames of the root domain nobody's. They may be in use until the CPUs have passed by, so
+// that is looked at last.
+Status withdraw(const Cpu& cpu, Hpa base, u64 size) {
+    static std::atomic<bool> busy{false};
+    if (busy.exchange(true))
+        return fail(abi::Error::Busy);
+    Status done = identity_map_withdraw(base, size);
+    if (done) {
+        root_domain_drop_translations(cpu);
+        if (vm_table().uses(base, size)) {
+            identity_map_give_back(base, size);
+            done = fail(abi::Error::Busy);
+        }
+    }
+    busy = false;
+    return done;
+}
+
+Status refuse_isolated(const Vm& vm) {
+    return vm.isolated ? fail(abi::Error::Unsupported) : Status{};
+}
+
 }  // namespace
 
-Result<u64> call_vm_map(const Arguments& a) {
+Result<u64> call_vm_map(const Cpu& cpu, const Arguments& a) {
     const auto [id, gpa, hpa, size, protection, unused] = a;
     if (!valid_protection(protection) || !is_aligned(hpa | size, kPageSize))
         return fail(abi::Error::Invalid);
     if (!ownership().root_owns(Hpa{hpa}, size))
         return fail(size == 0 ? abi::Error::Invalid : abi::Error::Denied);
+    const auto isolated = vm_table().with_vm(id, [](Vm& vm) -> Result<u64> { return vm.isolated; });
+    if (!isolated)
+        return isolated;
+    if (*isolated != 0) {
+        if (!is_aligned(gpa | hpa | size, kPageSize2M))
+            return fail(abi::Error::Invalid);
+        HV_TRY(withdraw(cpu, Hpa{hpa}, size));
+    }
     // Nothing cached can be stale: hardware does not cache that something is not mapped.
-    return zero_if(vm_table().with_vm(id, [&](Vm& vm) -> Status {
+    const Status mapped = vm_table().with_vm(id, [&](Vm& vm) -> Status {
         auto guard = vm.tables_lock.lock();
         return vm.tables.map(gpa, Hpa{hpa}, size, static_cast<u32>(protection),
                              MemoryType::WriteBack);
-    }));
+    });
+    if (!mapped && *isolated != 0)
+        identity_map_give_back(Hpa{hpa}, size);
+    return zero_if(mapped);
 }
 
 Result<u64> call_vm_unmap(const Arguments& a) {
     const auto [id, gpa, size, unused1, unused2, unused3] = a;
     return zero_if(vm_table().with_vm_flushed(id, [&](Vm& vm) -> Status {
+        HV_TRY(refuse_isolated(vm));
         auto guard = vm.tables_lock.lock();
         return vm.tables.unmap(gpa, size);
     }));

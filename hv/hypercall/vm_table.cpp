@@ -1,6 +1,10 @@
 #include "hv/hypercall/vm_table.hpp"
 
+#include "hv/memory/layout.hpp"
+#include "hv/root/identity_map.hpp"
+
 #include <algorithm>
+#include <cstring>
 
 namespace skep::hv {
 
@@ -9,7 +13,9 @@ VmTable& vm_table() {
     return table;
 }
 
-Result<u64> VmTable::create() {
+Result<u64> VmTable::create(u64 flags) {
+    if ((flags & ~u64{abi::kVmIsolated}) != 0)
+        return fail(abi::Error::Invalid);
     auto guard = lock_.lock();
     const auto slot = std::find_if(slots_.begin(), slots_.end(),
                                    [](const VmSlot& candidate) { return candidate.id == 0; });
@@ -22,6 +28,7 @@ Result<u64> VmTable::create() {
         pool().destroy(vm);
         return fail(created.error());
     }
+    vm->isolated = (flags & abi::kVmIsolated) != 0;
     slot->vm = vm;
     const u64 id = next_generation_++ * kMaxVms + static_cast<u64>(slot - slots_.begin());
     slot->id = id;
@@ -49,9 +56,33 @@ Status VmTable::destroy(u64 id) {
     }
     slot.id = 0;
     slot.vm->destroy_vcpus();
+    if (slot.vm->isolated) {
+        slot.vm->tables.for_each_mapping([](Hpa base, u64 size) {
+            std::memset(direct(base), 0, size);
+            identity_map_give_back(base, size);
+        });
+    }
     pool().destroy(slot.vm);
     slot.vm = nullptr;
     return {};
+}
+
+bool VmTable::uses(Hpa base, u64 size) {
+    const auto touches = [&](Hpa other, u64 other_size) {
+        return other.value < base.value + size && base.value < other.value + other_size;
+    };
+    bool used = false;
+    for (VmSlot& slot : slots_) {
+        auto guard = slot.lock.lock();
+        if (slot.id == 0)
+            continue;
+        auto tables_guard = slot.vm->tables_lock.lock();
+        slot.vm->tables.for_each_mapping(
+            [&](Hpa other, u64 other_size) { used |= touches(other, other_size); });
+        for (const VcpuSlot& vcpu : slot.vcpus)
+            used |= vcpu.state != VcpuSlot::Absent && touches(vcpu.vcpu->page(), kPageSize);
+    }
+    return used;
 }
 
 u64 VmTable::count_vms() const {

@@ -19,7 +19,7 @@ struct VmSlot {
 
 class VmTable {
   public:
-    Result<u64> create();
+    Result<u64> create(u64 flags);
     Status destroy(u64 id);
 
     // Runs action(Vm&) -> Result or Status with the VM locked.
@@ -58,6 +58,9 @@ class VmTable {
         const Claim claim(cpu, *claimed);
         return action(claim.vcpu());
     }
+
+    // Does a VM map one of these frames, or a vCPU report in one?
+    bool uses(Hpa base, u64 size);
 
     u64 count_vms() const;
     u64 count_vcpus() const;

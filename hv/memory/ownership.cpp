@@ -33,8 +33,11 @@ bool Ownership::root_owns(Hpa address, u64 size) const {
     const u64 end = start + size;
     if (start < hv_.end && end > hv_.base)
         return false;
-    return std::any_of(ranges_.begin(), ranges_.begin() + count_,
-                       [&](const Range& range) { return start >= range.base && end <= range.end; });
+    const bool ram =
+        std::any_of(ranges_.begin(), ranges_.begin() + count_,
+                    [&](const Range& range) { return start >= range.base && end <= range.end; });
+    const Has has = filter_.load();
+    return ram && (has == nullptr || has(address, size));
 }
 
 }  // namespace skep::hv

@@ -122,6 +122,14 @@ class PageTable {
         }
     }
 
+    // All of it: visit(first byte's target, size).
+    template <class Visit>
+    void for_each_mapping(Visit visit) {
+        for_each_leaf(0, kAddressLimit, [&](u64& entry, unsigned level, u64) {
+            visit(frame_of(entry), span(level));
+        });
+    }
+
     // Dirty log. Arming blocks writes by hardware; the caller flushes.
     void dirty_start(u64 address, u64 size) {
         for_each_leaf(address, size, [&](u64& entry, unsigned, u64) { arm(entry); });

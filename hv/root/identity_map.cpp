@@ -4,10 +4,12 @@
 #include "hv/cpu/features.hpp"
 #include "hv/lib/panic.hpp"
 #include "hv/memory/layout.hpp"
+#include "hv/memory/ownership.hpp"
 #include "hv/memory/pool_memory.hpp"
 #include "hv/root/memory_types.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace skep::hv {
 
@@ -15,6 +17,21 @@ namespace {
 
 alignas(Tables) u8 storage[sizeof(Tables)];
 Hpa root;
+Spinlock changes;
+
+Tables& identity() {
+    return *std::launder(reinterpret_cast<Tables*>(storage));
+}
+
+bool has(Hpa base, u64 size) {
+    for (u64 at = base.value; at < base.value + size;) {
+        const auto mapping = identity().lookup(at);
+        if (!mapping)
+            return false;
+        at = align_down(at, mapping->size) + mapping->size;
+    }
+    return true;
+}
 
 // All of physical memory costs one table per 512 GiB with 1 GiB pages; without them one per GiB,
 // and then 512 GiB have to do.
@@ -31,6 +48,15 @@ void map(Tables& tables, u64 start, u64 end, MemoryType type) {
         panic("no memory for the root domain's tables");
 }
 
+// What was withdrawn in [at, end).
+void give_back(u64 at, u64 end) {
+    while (at < end) {
+        const TypedRange range = memory_type_at(at, end);
+        map(identity(), at, range.end, range.type);
+        at = range.end;
+    }
+}
+
 }  // namespace
 
 void identity_map_build() {
@@ -45,6 +71,26 @@ void identity_map_build() {
         map(tables, std::max(at, hv_end), range.end, range.type);
         at = range.end;
     }
+}
+
+Status identity_map_withdraw(Hpa base, u64 size) {
+    auto guard = changes.lock();
+    if (!has(base, size))
+        return fail(abi::Error::Denied);
+    ownership().set_filter(has);
+    // In steps of 2 MiB, so that 1 GiB pages are split now and giving back needs no table.
+    for (u64 at = base.value; at < base.value + size; at += kPageSize2M) {
+        if (const Status done = identity().unmap(at, kPageSize2M); !done) {
+            give_back(base.value, at);
+            return done;
+        }
+    }
+    return {};
+}
+
+void identity_map_give_back(Hpa base, u64 size) {
+    auto guard = changes.lock();
+    give_back(base.value, base.value + size);
 }
 
 Hpa identity_map_root() {

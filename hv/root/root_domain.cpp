@@ -70,12 +70,32 @@ void prepare(Cpu& cpu) {
     root.acquire(cpu);
     write_entry_state(root, entry);
     for (;;) {
+        if (cpu.drop_translations.load()) {
+            root.flush_tlb();
+            cpu.drop_translations = false;
+        }
         root.enter();
         handle_root_exit(cpu, root, root.exit);
     }
 }
 
 }  // namespace
+
+void root_domain_drop_translations(const Cpu& self) {
+    self.root->flush_tlb();
+    for (unsigned i = 0; i < cpu_count(); ++i) {
+        Cpu& cpu = cpu_at(i);
+        if (&cpu == &self || !cpu.running)
+            continue;
+        cpu.drop_translations = true;
+        while (cpu.drop_translations && !cpu.in_guest) {
+            cpu.kicked = true;
+            send_ipi(cpu.apic_id, Ipi::Nmi);
+            for (int spin = 0; spin < 10'000 && cpu.drop_translations && !cpu.in_guest; ++spin)
+                pause();
+        }
+    }
+}
 
 void root_domain_create(Cpu& cpu) {
     identity_map_build();
@@ -107,6 +127,7 @@ Status root_domain_release(Cpu& cpu, u32 entry, u32 argument) {
     cpu.entry = {entry, multiboot::kLoaderMagic, argument};
     cpu.released.store(true, std::memory_order_release);
     while (!cpu.running.load(std::memory_order_acquire)) {
+        cpu.kicked = true;  // no NMI of the root domain's
         send_ipi(cpu.apic_id, Ipi::Nmi);
         for (int spin = 0; spin < 10'000 && !cpu.running; ++spin)
             pause();

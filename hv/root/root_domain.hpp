@@ -19,4 +19,8 @@ void root_domain_create(Cpu& cpu);
 // Lets a parked CPU go. Exists: it is running already.
 Status root_domain_release(Cpu& cpu, u32 entry, u32 argument);
 
+// After a change of its tables: returns when no CPU uses what they said before, and every hypercall
+// that was under way on another CPU is over (vcpu_run apart). The caller holds no lock.
+void root_domain_drop_translations(const Cpu& self);
+
 }  // namespace skep::hv

@@ -9,6 +9,8 @@
 #include "hv/selftest/machine.hpp"
 
 #include <array>
+#include <atomic>
+#include <cstring>
 
 extern "C" {
 skep::hv::u64 try_call(void (*function)(skep::hv::u64), skep::hv::u64 argument);
@@ -217,6 +219,112 @@ TEST(guest_tables_do_not_reach_hv) {
     CHECK_EQ(guest.set({{Field::Cr3, 0, kHv}, {Field::Rip, 0, Guest::kCode}}), 0);
     CHECK_EQ(guest.run_timed(), ExitReason::Mmio);
     CHECK_EQ(guest.page().mmio.gpa & ~u64{0xfff}, kHv);
+}
+
+namespace {
+
+i64 map(u64 vm, u64 gpa, u64 hpa, u64 size) {
+    return call(Hypercall::VmMap, vm, gpa, hpa, size, kAllAccess);
+}
+
+}  // namespace
+
+// The memory of an isolated VM: gone from the root domain, on every CPU, until the VM is; then
+// zeroed.
+TEST(isolated_memory) {
+    constexpr u64 kLarge = 2 << 20;
+    constexpr u64 kOwn = kArena + 4 * kLarge, kShared = kArena + 8 * kLarge,
+                  kPages = kArena + 12 * kLarge;
+    const abi::HostStats before = host_stats();
+    CHECK_EQ(call(Hypercall::VmCreate, 2), error(abi::Error::Invalid));
+    const i64 created = call(Hypercall::VmCreate, abi::kVmIsolated);
+    CHECK(created > 0);
+    const u64 vm = static_cast<u64>(created);
+    auto* words = reinterpret_cast<u64*>(kOwn);
+    words[0] = words[kLarge / 8] = 0x5ec'2e7;
+    std::memcpy(reinterpret_cast<void*>(kOwn + 0x10000), code::real_io.begin,
+                static_cast<std::size_t>(code::real_io.end - code::real_io.begin));
+    const i64 other = call(Hypercall::VmCreate);
+    CHECK_EQ(map(static_cast<u64>(other), 0, kShared, 4096), 0);
+    CHECK_EQ(call(Hypercall::VcpuCreate, vm, 0, kPages), 0);
+    // What somebody still uses, what is not the root domain's, what is not whole.
+    CHECK_EQ(map(vm, 0, kShared, kLarge), error(abi::Error::Busy));
+    CHECK_EQ(map(vm, 0, kPages, kLarge), error(abi::Error::Busy));
+    CHECK_EQ(map(vm, 0, kHv, kLarge), error(abi::Error::Denied));
+    CHECK_EQ(map(vm, 0, kOwn, 4096), error(abi::Error::Invalid));
+    CHECK_EQ(map(vm, 4096, kOwn, kLarge), error(abi::Error::Invalid));
+    CHECK_EQ(try_call(read_at, kShared), 0);
+    CHECK_EQ(try_call(read_at, kPages), 0);
+    CHECK_EQ(map(vm, 0, kOwn, 2 * kLarge), 0);
+    CHECK_EQ(map(vm, 0, kOwn + 2 * kLarge, kLarge), error(abi::Error::Exists));
+    CHECK_EQ(try_call(read_at, kOwn + 2 * kLarge), 0);
+
+    for (const u64 offset : {u64{0}, u64{0x10000}, kLarge, 2 * kLarge - 1}) {
+        CHECK_EQ(try_call(read_at, kOwn + offset), kProtection);
+        CHECK_EQ(try_call(write_at, kOwn + offset), kProtection);
+    }
+    CHECK_EQ(try_call(read_at, kOwn - 1), 0);
+    // Neither as a buffer, nor through another guest, nor once more.
+    CHECK_EQ(call(Hypercall::Stats, kOwn), error(abi::Error::Denied));
+    CHECK_EQ(map(static_cast<u64>(other), kLarge, kOwn, 4096), error(abi::Error::Denied));
+    CHECK_EQ(map(static_cast<u64>(other), kLarge, kOwn - 4096, 8192), error(abi::Error::Denied));
+    CHECK_EQ(map(vm, 8 * kLarge, kOwn, kLarge), error(abi::Error::Denied));
+    CHECK_EQ(call(Hypercall::VcpuCreate, vm, 1, kOwn), error(abi::Error::Denied));
+    CHECK_EQ(call(Hypercall::VmUnmap, vm, 0, kLarge), error(abi::Error::Unsupported));
+    // The guest has it.
+    alignas(4096) static u8 frame[4096];
+    auto* fields = reinterpret_cast<abi::FieldValue*>(frame);
+    fields[0] = {Field::CsSelector, 0, 0x1000};
+    fields[1] = {Field::CsBase, 0, 0x10000};
+    fields[2] = {Field::Rip, 0, 0};
+    CHECK_EQ(call(Hypercall::VcpuSetFields, vm, 0, address_of(frame), 3), 0);
+    CHECK_EQ(call(Hypercall::VcpuRun, vm, 0), 0);
+    CHECK_EQ(reinterpret_cast<const abi::VcpuPage*>(kPages)->reason, ExitReason::Io);
+
+    CHECK_EQ(call(Hypercall::VmDestroy, static_cast<u64>(other)), 0);
+    CHECK_EQ(call(Hypercall::VmDestroy, vm), 0);
+    CHECK_EQ(words[0] | words[kLarge / 8] | words[0x10000 / 8], 0);
+    words[0] = 1;
+    // The root domain's tables may have been split, once for good.
+    CHECK(before.pool_frames_free - host_stats().pool_frames_free <= 4);
+}
+
+// While the other CPU reads on and on, or runs a guest.
+TEST(isolated_memory_leaves_every_cpu) {
+    if (start_all_cpus() < 2) {
+        print("  one CPU only");
+        return;
+    }
+    constexpr u64 kLarge = 2 << 20, kOwn = kArena + 16 * kLarge;
+    static std::atomic<bool> stop;
+    static std::atomic<u64> rounds;
+    for (unsigned round = 0; round < 5; ++round) {
+        const i64 vm = call(Hypercall::VmCreate, abi::kVmIsolated);
+        stop = false;
+        rounds = 0;
+        // Hypercalls with a buffer right there, and reads through its TLB: refused from some moment
+        // on.
+        run_on(
+            1,
+            [](u64) {
+                while (!stop) {
+                    call(Hypercall::Stats, kOwn);
+                    ++rounds;
+                }
+            },
+            0);
+        while (rounds < 3)
+            pause();
+        CHECK_EQ(map(static_cast<u64>(vm), 0, kOwn, kLarge), 0);
+        const u64 seen = rounds;
+        while (rounds < seen + 3)
+            pause();
+        CHECK_EQ(try_call(read_at, kOwn), kProtection);
+        stop = true;
+        wait_for(1);
+        CHECK_EQ(call(Hypercall::VmDestroy, static_cast<u64>(vm)), 0);
+        CHECK_EQ(*reinterpret_cast<u64*>(kOwn), 0);
+    }
 }
 
 // Interrupts of the machine, its ports, its local APIC and its devices are the root domain's own.

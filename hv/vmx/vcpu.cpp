@@ -85,8 +85,9 @@ VmxVcpu::VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic)
 
 void VmxVcpu::write_controls() {
     const Capabilities& can = capabilities();
-    pin_ = can.pin.apply(
-        is_guest() ? kPinExternalInterruptExiting | kPinNmiExiting | kPinVirtualNmis : 0);
+    // NMIs are hv's own signal between CPUs; the root domain's are passed on.
+    pin_ = can.pin.apply(kPinNmiExiting | kPinVirtualNmis |
+                         (is_guest() ? kPinExternalInterruptExiting : 0));
     primary_ = can.primary.apply(kUseMsrBitmaps | kActivateSecondaryControls |
                                  (is_guest() ? kUseTscOffsetting | kHltExiting | kMwaitExiting |
                                                    kMonitorExiting | kRdpmcExiting | kUseTprShadow |
