@@ -4,8 +4,10 @@
 #include <kernel/base/errno.hpp>
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace skep::kernel {
@@ -68,6 +70,12 @@ class Vector {
             return fail(Errno::NoMem);
         SKEP_TRY(reserve(size));
         std::size_t at = size_;
+        if constexpr (std::is_trivially_default_constructible_v<T>) {
+            if (at < size)
+                std::memset(static_cast<void*>(data_ + at), 0, (size - at) * sizeof(T));
+            size_ = size;
+            return {};
+        }
         for (; at < size && at < kMaxSize; at++)
             new (data_ + at) T();
         for (; at > size; at--)

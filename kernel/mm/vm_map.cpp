@@ -33,12 +33,12 @@ std::uint64_t pte_flags(const MapEntry& e, bool writable) {
 
 bool allows(const MapEntry& e, FaultAccess access) {
     switch (access) {
-    case FaultAccess::Read:
-        return e.protection != 0;
-    case FaultAccess::Write:
-        return e.protection & kProtWrite;
-    case FaultAccess::Execute:
-        return e.protection & kProtExecute;
+        case FaultAccess::Read:
+            return e.protection != 0;
+        case FaultAccess::Write:
+            return e.protection & kProtWrite;
+        case FaultAccess::Execute:
+            return e.protection & kProtExecute;
     }
     return false;
 }
@@ -63,26 +63,26 @@ Result<Ref<VmMap>> VmMap::create() {
     return map;
 }
 
+// Nobody runs in it any more, and no CPU has it loaded.
 VmMap::~VmMap() {
-    clear();
+    clear();  // it may never have had a user
+    table_.free_tables(kUserEnd + kPageSize);
     free_frames(table_.root(), 0);
 }
 
 void VmMap::remove_user() {
     if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         const MutexGuard guard(lock_);
-        drop_pages(0, kUserEnd);
-        entries_.clear();
-        mapped_ = 0;
+        clear();
     }
 }
 
-// Nobody runs in it any more.
+// Nothing is mapped any more.
 void VmMap::clear() {
-    if (!entries_.empty())  // it never had a user
-        drop_pages(0, kUserEnd);
+    for (const MapEntry& e : entries_)
+        drop_pages(e.start, e.end);
     entries_.clear();
-    table_.free_tables(0, kUserEnd + kPageSize);
+    mapped_ = 0;
 }
 
 std::size_t VmMap::find_index(std::uint64_t address) const {
@@ -124,8 +124,9 @@ Result<> VmMap::split_at(std::uint64_t address) {
 // Joins the entry with its neighbours where nothing distinguishes them.
 void VmMap::try_merge(std::size_t index) {
     auto joinable = [](const MapEntry& a, const MapEntry& b) {
-        return a.end == b.start && a.protection == b.protection && a.max_protection == b.max_protection &&
-               a.shared == b.shared && a.object == b.object && (!a.object || a.offset + (a.end - a.start) == b.offset);
+        return a.end == b.start && a.protection == b.protection &&
+               a.max_protection == b.max_protection && a.shared == b.shared &&
+               a.object == b.object && (!a.object || a.offset + (a.end - a.start) == b.offset);
     };
     if (index + 1 < entries_.size() && joinable(entries_[index], entries_[index + 1])) {
         entries_[index].end = entries_[index + 1].end;
@@ -139,7 +140,8 @@ void VmMap::try_merge(std::size_t index) {
 
 // The highest gap below the limit, or the hint if that is free.
 Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) {
-    const std::uint64_t size = page_up(r.size), limit = r.below ? std::min(r.below, kMapTop) : kMapTop;
+    const std::uint64_t size = page_up(r.size),
+                        limit = r.below ? std::min(r.below, kMapTop) : kMapTop;
     if (size == 0 || size > limit)
         return fail(Errno::NoMem);
     const std::uint64_t hint = page_of(r.address);
@@ -156,7 +158,8 @@ Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) {
             gap_end = entries_[i].start;
             continue;
         }
-        // The gap between entry i - 1 (or the bottom) and gap_end, which is entry i's start or the limit.
+        // The gap between entry i - 1 (or the bottom) and gap_end, which is entry i's start or the
+        // limit.
         if (i < entries_.size())
             gap_end = std::min(gap_end, entries_[i].start);
         const std::uint64_t gap_start = std::max(i > 0 ? entries_[i - 1].end : 0, kLowest);
@@ -190,7 +193,8 @@ Result<std::uint64_t> VmMap::map(const MapRequest& r) {
     } else {
         start = SKEP_TRY(find_gap(r));
     }
-    SKEP_TRY(insert_entry({start, start + page_up(r.size), r.protection, r.max_protection, r.shared, r.object, r.offset}));
+    SKEP_TRY(insert_entry({start, start + page_up(r.size), r.protection, r.max_protection, r.shared,
+                           r.object, r.offset}));
     return start;
 }
 
@@ -282,7 +286,8 @@ Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t p
                 pte.value &= ~Pte::kWrite;
             if (!(protection & kProtExecute))
                 pte.value |= Pte::kNoExecute;
-            lost = lost || (before.value & ~pte.value & (Pte::kPresent | Pte::kWrite)) || (pte.value & ~before.value & Pte::kNoExecute);
+            lost = lost || (before.value & ~pte.value & (Pte::kPresent | Pte::kWrite)) ||
+                   (pte.value & ~before.value & Pte::kNoExecute);
         });
     }
     if (lost)
@@ -311,8 +316,8 @@ bool VmMap::covers(std::uint64_t start, std::uint64_t size) {
     return true;
 }
 
-Result<std::uint64_t> VmMap::remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, bool may_move,
-                                   std::uint64_t fixed_to) {
+Result<std::uint64_t> VmMap::remap(std::uint64_t start, std::uint64_t old_size,
+                                   std::uint64_t new_size, bool may_move, std::uint64_t fixed_to) {
     const Range range = SKEP_TRY(user_range(start, old_size));
     if (new_size == 0 || new_size > kUserEnd || range.start == range.end)
         return fail(Errno::Inval);
@@ -332,8 +337,9 @@ Result<std::uint64_t> VmMap::remap(std::uint64_t start, std::uint64_t old_size, 
     } else {
         // In place, if nothing follows.
         const std::size_t next = find_index(range.end);
-        const bool free = found->end == range.end && new_size <= kUserEnd - range.start &&
-                          (next == entries_.size() || entries_[next].start >= range.start + new_size);
+        const bool free =
+            found->end == range.end && new_size <= kUserEnd - range.start &&
+            (next == entries_.size() || entries_[next].start >= range.start + new_size);
         if (free) {
             MapEntry more = *found;
             more.offset += range.end - found->start;
@@ -363,11 +369,12 @@ Result<std::uint64_t> VmMap::remap(std::uint64_t start, std::uint64_t old_size, 
     SKEP_TRY(split_at(range.start));
     SKEP_TRY(split_at(range.end));
     SKEP_TRY(insert_entry(std::move(moved)));
-    table_.for_each(range.start, range.start + keep, [&](std::uint64_t address, Pte& pte, int level) {
-        if (level == 1)
-            table_.find(to + (address - range.start))->value = pte.value;
-        pte.value = 0;
-    });
+    table_.for_each(range.start, range.start + keep,
+                    [&](std::uint64_t address, Pte& pte, int level) {
+                        if (level == 1)
+                            table_.find(to + (address - range.start))->value = pte.value;
+                        pte.value = 0;
+                    });
     flush_tlb(*this, range.start, range.end);
     SKEP_TRY(unmap_locked(range.start, range.end));
     return to;
@@ -390,7 +397,8 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
     int level;
     Pte* pte = table_.find(page, &level);
     if (pte && level == 1 && pte->hidden()) {
-        pte->value = (pte->value & ~(Pte::kHidden | Pte::kNoExecute | Pte::kWrite)) | pte_flags(e, false);
+        pte->value =
+            (pte->value & ~(Pte::kHidden | Pte::kNoExecute | Pte::kWrite)) | pte_flags(e, false);
     }
     if (pte && pte->present()) {
         if (access == FaultAccess::Execute)
@@ -399,7 +407,8 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
             if (!e.shared)
                 return copy_for_write(e, page, *pte);
             if (pte->counted() && e.object) {
-                const ObjectPage same = SKEP_TRY(e.object->page((e.offset + (page - e.start)) / kPageSize, true));
+                const ObjectPage same =
+                    SKEP_TRY(e.object->page((e.offset + (page - e.start)) / kPageSize, true));
                 if (same.counted)
                     release_frame(same.frame);
             }
@@ -427,12 +436,14 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
 
     constexpr unsigned kLargeOrder = 9;
     const std::uint64_t large = page & ~(kLargePageSize - 1);
-    if (e.shared && !shown->counted && shown->order >= kLargeOrder && large >= e.start && large + kLargePageSize <= e.end &&
-        (e.offset + (large - e.start)) % kLargePageSize == 0) {
+    if (e.shared && !shown->counted && shown->order >= kLargeOrder && large >= e.start &&
+        large + kLargePageSize <= e.end && (e.offset + (large - e.start)) % kLargePageSize == 0) {
         auto entry = table_.make(page, 2);
         if (entry && !(*entry)->present()) {
-            const std::uint64_t run = shown->frame.value + (in_run * kPageSize & ~(kLargePageSize - 1));
-            (*entry)->value = run | pte_flags(e, e.protection & kProtWrite) | Pte::kLarge | Pte::kUncounted;
+            const std::uint64_t run =
+                shown->frame.value + (in_run * kPageSize & ~(kLargePageSize - 1));
+            (*entry)->value =
+                run | pte_flags(e, e.protection & kProtWrite) | Pte::kLarge | Pte::kUncounted;
             return {};
         }
     }
@@ -456,8 +467,10 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
     }
     if (!made)
         return fail(made.error());
-    (*made)->value = frame.value | pte_flags(e, write || (e.shared && !counted && e.protection & kProtWrite)) |
-                     (counted ? 0 : Pte::kUncounted) | (shown->uncached ? Pte::kCacheDisable | Pte::kWriteThrough : 0);
+    (*made)->value = frame.value |
+                     pte_flags(e, write || (e.shared && !counted && e.protection & kProtWrite)) |
+                     (counted ? 0 : Pte::kUncounted) |
+                     (shown->uncached ? Pte::kCacheDisable | Pte::kWriteThrough : 0);
     if (counted)
         resident_.fetch_add(1, std::memory_order_relaxed);
     return {};
@@ -466,7 +479,8 @@ Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess acces
 Result<> VmMap::copy_for_write(const MapEntry& e, std::uint64_t page, Pte& pte) {
     const PhysAddr old = pte.address();
     const Frame* record = pte.counted() ? frame_of(old) : nullptr;
-    if (record && record->kind == FrameKind::Allocated && record->uses.load(std::memory_order_acquire) == 1) {
+    if (record && record->kind == FrameKind::Allocated &&
+        record->uses.load(std::memory_order_acquire) == 1) {
         pte.value = old.value | pte_flags(e, true);
         forget_page_here(*this, page);
         return {};

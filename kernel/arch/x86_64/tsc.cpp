@@ -14,7 +14,8 @@ namespace {
 
 // nanoseconds = ticks * to_ns >> kToNsShift, and back.
 constexpr unsigned kToNsShift = 32, kToTicksShift = 29;
-std::uint64_t frequency = 1'000'000'000, tsc_base, to_ns = std::uint64_t{1} << kToNsShift, to_ticks = std::uint64_t{1} << kToTicksShift;
+std::uint64_t frequency = 1'000'000'000, tsc_base, to_ns = std::uint64_t{1} << kToNsShift,
+              to_ticks = std::uint64_t{1} << kToTicksShift;
 std::atomic<std::int64_t> realtime_offset;  // realtime - monotonic
 
 __extension__ using Wide = unsigned __int128;
@@ -44,7 +45,7 @@ std::uint64_t measure(std::uint16_t count) {
 
 }  // namespace
 
-void init_tsc(std::uint64_t known) {
+void init_tsc(std::uint64_t known, std::uint64_t began) {
     if (known) {
         frequency = known;
     } else {
@@ -61,7 +62,7 @@ void init_tsc(std::uint64_t known) {
     }
     to_ns = (std::uint64_t{1'000'000'000} << kToNsShift) / frequency;
     to_ticks = (frequency << kToTicksShift) / 1'000'000'000;
-    tsc_base = read_tsc();
+    tsc_base = began;
     set_realtime(read_rtc() * 1'000'000'000);
     log("TSC: {} kHz", frequency / 1000);
 }
@@ -82,11 +83,13 @@ std::uint64_t tsc_frequency() {
 }
 
 std::int64_t realtime_now() {
-    return static_cast<std::int64_t>(monotonic_now()) + realtime_offset.load(std::memory_order_relaxed);
+    return static_cast<std::int64_t>(monotonic_now()) +
+           realtime_offset.load(std::memory_order_relaxed);
 }
 
 void set_realtime(std::int64_t now) {
-    realtime_offset.store(now - static_cast<std::int64_t>(monotonic_now()), std::memory_order_relaxed);
+    realtime_offset.store(now - static_cast<std::int64_t>(monotonic_now()),
+                          std::memory_order_relaxed);
 }
 
 }  // namespace skep::kernel

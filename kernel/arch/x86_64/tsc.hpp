@@ -7,9 +7,9 @@
 
 namespace skep::kernel {
 
-// Finds the frequency: `known` Hz (hv told it), or measured against the PIT. From here on monotonic_now()
-// counts. Interrupts masked.
-void init_tsc(std::uint64_t known);
+// Finds the frequency: `known` Hz (hv told it), or measured against the PIT. From here on monotonic_now() counts, from
+// `began`: the counter when the kernel was entered. Interrupts masked.
+void init_tsc(std::uint64_t known, std::uint64_t began);
 // The counter's value at a monotonic time; at least 1.
 std::uint64_t tsc_at(Nanoseconds time);
 

@@ -50,13 +50,20 @@ user_clear:
     movq %rsp, %rbp
     USER_ACCESS_ON
     movq %rsi, %rcx
+    shrq $3, %rcx
+    andl $7, %esi
     xorl %eax, %eax
-1:  rep stosb
-2:  USER_ACCESS_OFF
+1:  rep stosq
+    movl %esi, %ecx
+2:  rep stosb
+3:  USER_ACCESS_OFF
     movq %rcx, %rax
     popq %rbp
     ret
-    FIXUP 1b, 2b
+4:  leaq (%rsi,%rcx,8), %rcx
+    jmp 3b
+    FIXUP 1b, 4b
+    FIXUP 2b, 3b
 
     // bool user_load32(uint32_t* value, const uint32_t* from): one atomic load
     .globl user_load32
