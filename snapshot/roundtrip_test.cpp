@@ -38,6 +38,13 @@ TEST(RoundTrip, BatchSizes) {
         expect_round_trip({.batch_pages = pages});
 }
 
+TEST(RoundTrip, ThreadsWriteTheSameBytes) {
+    const SampleGuest guest = sample_guest();
+    const auto alone = testing::write(guest, {.batch_pages = 8});
+    for (const unsigned threads : {2u, 5u})
+        EXPECT_EQ(testing::write(guest, {.batch_pages = 8, .threads = threads}), alone) << threads;
+}
+
 // A stream that gives few bytes at a time, as a socket does.
 class Dribble final : public Source {
   public:

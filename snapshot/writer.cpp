@@ -1,5 +1,6 @@
 #include <snapshot/writer.hpp>
 
+#include <snapshot/batch_pool.hpp>
 #include <snapshot/crc32c.hpp>
 #include <snapshot/digest.hpp>
 #include <snapshot/frame.hpp>
@@ -27,7 +28,7 @@ class Writer::State {
         : sink_(sink),
           manifest_(std::move(manifest)),
           options_(std::move(options)),
-          encoder_(options_.compression_level),
+          encoders_(options_.compression_level, options_.threads),
           ram_(ram_coverage(manifest_)),
           disks_(disk_coverage(manifest_)),
           device_done_(manifest_.devices_size(), false),
@@ -58,8 +59,8 @@ class Writer::State {
     Status emit(std::string_view kind, const google::protobuf::Message& message);
     Status pages(std::string_view kind, std::uint32_t disk, std::uint64_t start,
                  std::span<const std::byte> pages);
-    Status batch(std::string_view kind, std::uint32_t disk, std::uint64_t start,
-                 std::span<const std::byte> pages);
+    Status batch(std::string_view kind, std::uint32_t disk, std::uint64_t start, std::uint64_t size,
+                 const EncodedBatch& encoded);
     Status zero(std::string_view kind, std::uint32_t disk, std::uint64_t start, std::uint64_t size);
     Status flush_zero();
     Status check_disk(std::uint32_t disk, std::uint64_t offset, std::uint64_t size) const;
@@ -70,7 +71,7 @@ class Writer::State {
     Sink& sink_;
     v1::Manifest manifest_;
     WriterOptions options_;
-    BatchEncoder encoder_;
+    BatchPool encoders_;
     Coverage ram_;
     std::vector<Coverage> disks_;
     std::vector<bool> device_done_;
@@ -227,30 +228,24 @@ Status Writer::State::pages(std::string_view kind, std::uint32_t disk, std::uint
                             std::span<const std::byte> pages) {
     Coverage& coverage = kind == kind::kRam ? ram_ : disks_[disk];
     SKEP_TRY(coverage.take(start, pages.size()));
-    const std::size_t batch_bytes = options_.batch_pages * kPageSize;
-    while (!pages.empty()) {
-        const auto part = pages.first(std::min(batch_bytes, pages.size()));
-        if (is_zero(part))
-            SKEP_TRY(zero(kind, disk, start, part.size()));
-        else
-            SKEP_TRY(batch(kind, disk, start, part));
-        start += part.size();
-        pages = pages.subspan(part.size());
-    }
-    return {};
+    return encoders_.encode(
+        start, disk, pages, options_.batch_pages * kPageSize,
+        [&](std::uint64_t at, std::span<const std::byte> part, const EncodedBatch* encoded) {
+            return encoded ? batch(kind, disk, at, part.size(), *encoded)
+                           : zero(kind, disk, at, part.size());
+        });
 }
 
 Status Writer::State::batch(std::string_view kind, std::uint32_t disk, std::uint64_t start,
-                            std::span<const std::byte> pages) {
+                            std::uint64_t size, const EncodedBatch& encoded) {
     SKEP_TRY(flush_zero());
-    const EncodedBatch encoded = SKEP_TRY(encoder_.encode(start, disk, pages));
     v1::IndexEntry entry;
     entry.set_kind(std::string(kind));
     entry.set_start(start);
-    entry.set_pages(static_cast<std::uint32_t>(pages.size() / kPageSize));
+    entry.set_pages(static_cast<std::uint32_t>(size / kPageSize));
     entry.set_disk(disk);
     SKEP_TRY(emit(std::move(entry), encoded.head, encoded.data));
-    return advance(kind, pages.size(), pages.size() - encoded.present_pages * kPageSize);
+    return advance(kind, size, size - encoded.present_pages * kPageSize);
 }
 
 Status Writer::State::zero(std::string_view kind, std::uint32_t disk, std::uint64_t start,

@@ -30,6 +30,8 @@ struct WriterOptions {
     // Pages of 4 KiB that are compressed together, 1..1024. More compress better, fewer make
     // reading one page cheaper.
     std::uint32_t batch_pages = 256;
+    // That compress pages. More than one: the bytes written are the same.
+    unsigned threads = 1;
     // Adds the definitions of all messages, so that any later tool can show the file.
     bool include_schema = true;
     // In bytes of RAM and copied disks, of which the manifest knows the total.

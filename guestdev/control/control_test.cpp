@@ -5,11 +5,13 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <thread>
 
@@ -188,6 +190,47 @@ TEST_F(ControlTest, AnswersWhatItCannotUnderstand) {
     control::v1::Request restore;
     restore.mutable_restore();
     EXPECT_EQ(call(restore).status().message(), "restore: the snapshot's descriptor is missing");
+}
+
+// A save that cannot end by itself: nobody reads the pipe that it goes into. What was sent before
+// the reader begins is seen in the middle of it.
+TEST_F(ControlTest, ASaveIsBrokenOffAndTheGuestGoesOn) {
+    configure();
+    std::memset(vmm.memory(0).data(), 1, vmm.memory(0).size());
+    for (std::size_t i = 0; i < vmm.memory(0).size(); i += 8)  // so that it does not compress well
+        vmm.memory(0)[i] = static_cast<std::byte>(i * 2654435761u >> 13);
+    int ends[2];
+    ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    control::v1::Request save, cancel, run;
+    save.mutable_save()->set_creator("test");
+    save.set_id(1001);
+    cancel.mutable_cancel();
+    cancel.set_id(1002);
+    send_bytes(frame(save.SerializeAsString()), {{ends[1]}});
+    char first;
+    ASSERT_EQ(read(ends[0], &first, 1), 1);  // it has begun
+    send_bytes(frame(cancel.SerializeAsString()));
+    std::thread reader([&] {
+        std::array<char, 65536> bytes;
+        while (read(ends[0], bytes.data(), bytes.size()) > 0) {
+        }
+    });
+    auto next = [this] {
+        auto response = receive();
+        while (response.id() == 0)
+            response = receive();
+        return response;
+    };
+    auto saved = next();
+    EXPECT_EQ(saved.id(), 1001u);
+    EXPECT_EQ(saved.status().code(), 1u) << saved.status().message();
+    EXPECT_EQ(next().state().phase(), control::v1::State::PHASE_PAUSED);
+    close(ends[1]);
+    reader.join();
+    close(ends[0]);
+    run.mutable_run();
+    EXPECT_EQ(call(run).status().code(), 0u);
+    EXPECT_EQ(call(get_state()).state().phase(), control::v1::State::PHASE_RUNNING);
 }
 
 TEST_F(ControlTest, EndsWhenTheFrameIsImpossible) {

@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kProgressInterval = 100ms;
+constexpr std::uint32_t kCancelled = 1;  // google.rpc.Code
 // A prompt is shown after this; whole lines at once.
 constexpr auto kPartialLineDelay = 5ms;
 
@@ -93,8 +94,33 @@ snapshot::ProgressCallback Server::progress() {
         message->set_done_bytes(done);
         message->set_total_bytes(total);
         wire_.send(response);
-        return true;
+        broken_off_ = interrupted();
+        return !broken_off_;
     };
+}
+
+void Server::take_requests() {
+    Result<bool> open = wire_.receive();
+    if (!open)
+        stream_ = std::unexpected(open.error());
+    else if (!*open)
+        peer_gone_ = true;
+    while (stream_) {
+        auto incoming = wire_.next();
+        if (!incoming)
+            stream_ = std::unexpected(incoming.error());
+        else if (*incoming)
+            waiting_.push_back(std::move(**incoming));
+        else
+            return;
+    }
+}
+
+bool Server::interrupted() {
+    take_requests();
+    return peer_gone_ || !stream_ || std::ranges::any_of(waiting_, [](const Incoming& incoming) {
+               return incoming.request.has_cancel() || incoming.request.has_shutdown();
+           });
 }
 
 Status Server::configure(const vm::v1::MachineSpec& spec, std::vector<Descriptor> descriptors) {
@@ -159,6 +185,7 @@ Status Server::dispatch(Incoming& incoming, control::v1::Response& response) {
             shutdown_ = true;
             return {};
         case Kind::kGetState:
+        case Kind::kCancel:  // what it was meant for has ended
             return {};
         case Kind::REQUEST_NOT_SET:
             break;
@@ -169,16 +196,18 @@ Status Server::dispatch(Incoming& incoming, control::v1::Response& response) {
 void Server::answer(Incoming incoming) {
     control::v1::Response response;
     response.set_id(incoming.request.id());
+    broken_off_ = false;
     Status status = incoming.understood ? dispatch(incoming, response)
                                         : fail(Code::InvalidArgument,
                                                "control socket: a message that is no Request");
     if (!status) {
         response.clear_message();
-        response.mutable_status()->set_code(static_cast<std::uint32_t>(status.error().code));
+        response.mutable_status()->set_code(
+            broken_off_ ? kCancelled : static_cast<std::uint32_t>(status.error().code));
         response.mutable_status()->set_message(status.error().message);
     } else {
         response.mutable_status()->set_code(0);
-        if (incoming.request.has_get_state())
+        if (incoming.request.has_get_state() || incoming.request.has_cancel())
             *response.mutable_state() = state_message();
     }
     wire_.send(response);
@@ -289,17 +318,16 @@ Status Server::serve() {
         }
         if (fds[2].revents & (POLLIN | POLLHUP | POLLERR))
             read_console();
-        if (fds[0].revents) {
-            bool open = SKEP_TRY(wire_.receive());
-            while (!shutdown_) {
-                auto incoming = SKEP_TRY(wire_.next());
-                if (!incoming)
-                    break;
-                answer(std::move(*incoming));
-            }
-            if (!open)
-                return {};
+        if (fds[0].revents)
+            take_requests();
+        while (!shutdown_ && !waiting_.empty()) {
+            Incoming incoming = std::move(waiting_.front());
+            waiting_.pop_front();
+            answer(std::move(incoming));
         }
+        SKEP_TRY(Status(stream_));
+        if (peer_gone_)
+            return {};
     }
     return {};
 }

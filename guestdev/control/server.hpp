@@ -6,6 +6,7 @@
 #include <guestdev/vmm/vmm.hpp>
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <vector>
 
@@ -30,6 +31,10 @@ class Server {
     Status save(const control::v1::Save& request, const std::vector<Descriptor>& descriptors,
                 control::v1::SaveResult& result);
     snapshot::ProgressCallback progress();
+    // Reads what skepd has sent into waiting_.
+    void take_requests();
+    // Whether the Save or Restore under way is to be broken off.
+    bool interrupted();
     void send_state_event();
     control::v1::State state_message() const;
 
@@ -45,6 +50,10 @@ class Server {
     int control_, console_;
     int wake_;  // eventfd
     std::vector<Descriptor> disks_;
+    std::deque<Incoming> waiting_;  // to be answered in order
+    bool peer_gone_ = false;
+    bool broken_off_ = false;  // the request that is being answered
+    Status stream_;            // an error: nothing more can be understood
     Phase last_phase_ = Phase::Empty;
     bool console_open_ = true, console_blocked_ = false;  // board's lock
     std::optional<std::chrono::steady_clock::time_point> line_begun_;

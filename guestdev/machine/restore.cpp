@@ -52,6 +52,35 @@ Status check_ram(const snapshot::v1::Manifest& manifest) {
     return fail(Code::DataLoss, "the snapshot's RAM is laid out otherwise than this release does");
 }
 
+// Tells of RAM and disks together, as a save does, from what it hears of one part after the other.
+class RestoreProgress {
+  public:
+    RestoreProgress(const snapshot::ProgressCallback& whole, std::uint64_t total)
+        : whole_(whole), total_(total) {}
+
+    // Of the part with these bytes, which comes next.
+    snapshot::ProgressCallback part(std::uint64_t size) {
+        std::uint64_t before = before_;
+        before_ += size;
+        return [this, before, size](std::uint64_t done, std::uint64_t total) {
+            // Zero pages are not loaded: what is loaded stands for all.
+            auto share = total == 0 ? size : static_cast<std::uint64_t>(Wide(size) * done / total);
+            return !whole_ || whole_(before + share, total_);
+        };
+    }
+
+  private:
+    const snapshot::ProgressCallback& whole_;
+    std::uint64_t total_, before_ = 0;
+};
+
+std::uint64_t bytes_to_restore(const snapshot::v1::Manifest& manifest) {
+    std::uint64_t total = manifest.machine().memory_bytes();
+    for (const auto& disk : manifest.disks())
+        total += disk.size_bytes();
+    return total;
+}
+
 }  // namespace
 
 Status Machine::restore(int snapshot_fd, std::span<const int> disks,
@@ -63,8 +92,12 @@ Status Machine::restore(int snapshot_fd, std::span<const int> disks,
 
     // Pages are checked once more as they are loaded, so they need not be decompressed twice.
     snapshot::FdFile file(snapshot_fd);
+    // Judging counts as nothing done, but can be broken off.
+    auto judging = [&](std::uint64_t, std::uint64_t size) {
+        return !progress || progress(0, size);
+    };
     auto saved = SKEP_TRY(
-        snapshot::Snapshot::open(file, {.depth = snapshot::Depth::Checksums, .progress = {}}));
+        snapshot::Snapshot::open(file, {.depth = snapshot::Depth::Checksums, .progress = judging}));
     const snapshot::v1::Manifest& manifest = saved.manifest();
     const vm::v1::MachineSpec& spec = manifest.machine();
     SKEP_TRY(check_spec(spec, disks.size()));
@@ -108,13 +141,14 @@ Status Machine::restore(int snapshot_fd, std::span<const int> disks,
     spent_ = true;
     cpuid_ = std::move(cpuid);
     SKEP_TRY(create_memory());
+    RestoreProgress so_far(progress, bytes_to_restore(manifest));
     SKEP_TRY(saved.load_ram(
         [this](std::uint64_t gpa, std::uint64_t size) -> snapshot::Result<std::span<std::byte>> {
             if (auto bytes = memory_.at(gpa, size))
                 return *bytes;
             return snapshot::fail(snapshot::ErrorCode::Malformed, "a page outside of RAM");
         },
-        progress));
+        so_far.part(spec.memory_bytes())));
     for (std::uint32_t i = 0; i < disks.size(); i++) {
         SKEP_TRY(saved.load_disk(
             i,
@@ -129,7 +163,7 @@ Status Machine::restore(int snapshot_fd, std::span<const int> disks,
                                                                        std::to_string(offset));
                 return {};
             },
-            progress));
+            so_far.part(manifest.disks(static_cast<int>(i)).size_bytes())));
     }
     SKEP_TRY(create_vcpus());
     for (unsigned i = 0; i < vcpus_.size(); i++) {

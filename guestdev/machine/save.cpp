@@ -6,11 +6,13 @@
 #include <snapshot/writer.hpp>
 
 #include <algorithm>
+#include <thread>
 
 namespace skep::guestdev {
 namespace {
 
-constexpr std::size_t kDiskChunk = 1 << 20;
+constexpr std::size_t kDiskChunk = 8 << 20;
+constexpr unsigned kThreadsMax = 8;
 
 void save_cpuid(const abi::CpuidEntry& entry, snapshot::v1::CpuidEntry& message) {
     message.set_leaf(entry.leaf);
@@ -74,6 +76,8 @@ Result<SaveOutcome> Machine::save(int target, const std::string& creator,
     snapshot::FdSink sink(target);
     snapshot::WriterOptions options;
     options.progress = progress;
+    // The vCPUs stand still: the machine's CPUs have nothing better to do.
+    options.threads = std::clamp(std::thread::hardware_concurrency(), 1u, kThreadsMax);
     auto writer = SKEP_TRY(snapshot::Writer::begin(sink, manifest(creator), options));
     SKEP_TRY(save_state(writer));
     for (const GuestMemory::Region& region : memory_.regions())

@@ -52,7 +52,11 @@ class FakeVmm final : public Vmm {
     }
     Result<std::span<std::byte>> add_memory(std::uint64_t, std::uint64_t size) override {
         memory_.push_back(std::make_unique<std::byte[]>(size));
-        return std::span(memory_.back().get(), size);
+        sizes_.push_back(size);
+        return memory(memory_.size() - 1);
+    }
+    std::span<std::byte> memory(std::size_t region) {
+        return std::span(memory_[region].get(), sizes_[region]);
     }
     Status send_msi(const Msi& msi) override {
         std::lock_guard lock(mutex_);
@@ -139,6 +143,7 @@ class FakeVmm final : public Vmm {
     std::map<unsigned, bool> kicked_;
     std::map<unsigned, std::unique_ptr<abi::VcpuPage>> pages_;
     std::vector<std::unique_ptr<std::byte[]>> memory_;
+    std::vector<std::uint64_t> sizes_;
 };
 
 }  // namespace skep::guestdev

@@ -108,7 +108,8 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         // CLI11 would say only that a command is missing.
         if (auto unknown = app.remaining(true); !unknown.empty() && error.get_exit_code() != 0) {
-            std::fprintf(stderr, "skep: unknown command or argument: %s\n", unknown.front().c_str());
+            std::fprintf(stderr, "skep: unknown command or argument: %s\n",
+                         unknown.front().c_str());
             return 2;
         }
         int code = app.exit(error);

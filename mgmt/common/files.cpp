@@ -149,9 +149,10 @@ PartialFile::~PartialFile() {
 Result<PartialFile> PartialFile::create(const std::string& directory, const std::string& name,
                                         mode_t mode) {
     auto path = directory + "/." + name + "." + random_hex(4) + ".partial";
-    auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL, mode);
-    RETURN_IF_ERROR(fd);
-    return PartialFile(std::move(*fd), directory, name, std::move(path));
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!fd)
+        return fail(system_error(errno, "cannot create " + directory + "/" + name));
+    return PartialFile(std::move(fd), directory, name, std::move(path));
 }
 
 Result<void> PartialFile::write(std::string_view data) {

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from demo import flow
-from demo.host import CommandError, Host
+from demo.host import READY, CommandError, Host
 from devtool.appliance import Appliance
 from devtool.paths import BUILD
 from scenario.conftest import delete
@@ -79,6 +79,98 @@ def test_a_killed_device_process_ends_its_guest_alone(rig, made):
         start_and_count(own, "killed").__exit__()
         flow.create(own, "other", made)
         start_and_count(own, "other").__exit__()
+
+
+def operation_under_way(host, kind: str, seconds: float) -> str | None:
+    """Its id, as soon as it has got somewhere; None if it is done before that is seen."""
+    deadline = time.monotonic() + seconds * host.patience
+    while time.monotonic() < deadline:
+        newest = host.json("operation", "list").get("operations", [])[:1]
+        if newest and newest[0]["kind"] == kind:
+            if newest[0].get("done"):
+                return None
+            if int(newest[0].get("progress", {}).get("doneBytes", 0)) > 0:
+                return newest[0]["name"].split("/")[1]
+        time.sleep(0.1)
+    raise AssertionError(f"no {kind} began")
+
+
+def test_a_cancelled_save_leaves_nothing_and_the_guest_goes_on(host, vm, fresh):
+    with start_and_count(host, vm) as console:
+        for _ in range(5):  # a save may be done before it can be cancelled
+            snapshot = fresh()
+            client = subprocess.Popen([host.program, "snapshot", "save", vm, snapshot], env=host.environment(),
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            operation = operation_under_way(host, "SaveSnapshot", 60)
+            if operation:
+                host.skep("operation", "cancel", operation)
+            said = client.communicate(timeout=120 * host.patience)[1]
+            if client.returncode == 0:
+                continue
+            assert client.returncode == 1 and "CANCELLED" in said, said
+            break
+        else:
+            raise AssertionError("no save could be cancelled")
+        with pytest.raises(CommandError) as absent:
+            host.skep("snapshot", "get", snapshot)
+        assert absent.value.status == 3
+        assert state(host, vm) == "VM_STATE_RUNNING"
+        seen = int(console.wait_for(r"count (\d+) ", 60 * host.patience)[1])
+        console.wait_for(rf"count {seen + 3} ram ok disk ok", 60 * host.patience)
+        # The name is free again.
+        host.skep("snapshot", "save", vm, snapshot, timeout=120)
+
+
+def test_two_saves_of_one_guest_do_not_meet(host, vm, fresh):
+    with start_and_count(host, vm):
+        first, second = fresh(), fresh()
+        clients = [subprocess.Popen([host.program, "snapshot", "save", vm, name], env=host.environment(),
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                   for name in (first, second)]
+        said = [client.communicate(timeout=120 * host.patience)[1] for client in clients]
+        done = [client.returncode == 0 for client in clients]
+        assert any(done), said
+        for name, good, text in zip((first, second), done, said):
+            if good:
+                assert host.json("snapshot", "get", name)["sourceVm"] == f"vms/{vm}"
+            else:
+                assert "VM_BUSY" in text or "another operation works on" in text, text
+        assert state(host, vm) == "VM_STATE_RUNNING"
+
+
+def test_a_skepd_killed_in_a_save_leaves_nothing(rig, made):
+    image = Appliance(command=["sh", "-c", "/usr/sbin/skepd & exec sh"]).image("with-shell")
+    with Host(rig, image, BUILD / "scenario" / rig, "killed-skepd") as own:
+        own.login()
+        before = free_bytes(own)
+        flow.upload(own, made)
+        flow.create(own, "saved", made)
+        start_and_count(own, "saved").__exit__()
+        client = subprocess.Popen([own.program, "snapshot", "save", "saved", "half"], env=own.environment(),
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        operation_under_way(own, "SaveSnapshot", 60)
+        own.machine.send(b"killall -9 skepd\n")
+        client.wait(120 * own.patience)
+        own.machine.send(b"/usr/sbin/skepd &\n")
+        own.machine.wait_for(READY, 60 * own.patience)
+        assert own.json("vm", "get", "saved")["state"] == "VM_STATE_STOPPED"
+        # Done just before it was killed, or nothing of it.
+        kept = [snapshot["name"] for snapshot in own.json("snapshot", "list").get("snapshots", [])]
+        own.machine.send(b"echo files: $(ls -A /var/lib/skep/snapshots) .\n")
+        files = own.machine.wait_for(r"^files: (.*)\.\r?\n", 30 * own.patience)[1].decode().split()
+        assert [f"snapshots/{name}" for name in files] == kept, (files, kept)
+        for name in files:
+            own.skep("snapshot", "delete", name)
+        wait_for_memory(own, before - made.kernel.stat().st_size - made.initrd.stat().st_size - SLACK_BYTES)
+        start_and_count(own, "saved").__exit__()
+
+
+def wait_for_memory(host, wanted: int) -> None:
+    """The device process of a dead skepd ends by itself, soon."""
+    deadline = time.monotonic() + 60 * host.patience
+    while (free := free_bytes(host)) < wanted:
+        assert time.monotonic() < deadline, f"{free} bytes are free, {wanted} were expected"
+        time.sleep(0.5)
 
 
 def test_memory_comes_back(host, made, fresh):

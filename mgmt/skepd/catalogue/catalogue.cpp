@@ -26,9 +26,18 @@ CREATE TABLE requests    (method TEXT NOT NULL, request_id TEXT NOT NULL, operat
 PRAGMA user_version = 1;
 )sql";
 
+// The command line's word for what is in a table: "vm" for vms.
+std::string noun(Table table) {
+    std::string name = table_name(table);
+    name.pop_back();
+    return name;
+}
+
 Error not_found(Table table, const std::string& id) {
     auto name = std::string(table_name(table)) + "/" + id;
-    return Error(Code::NotFound, "NOT_FOUND", "there is no " + name).on(name);
+    return Error(Code::NotFound, "NOT_FOUND", "there is no " + name)
+        .on(name)
+        .with_hint("'skep " + noun(table) + " list' shows what there is");
 }
 
 }  // namespace
@@ -95,8 +104,10 @@ Result<std::int64_t> Catalogue::insert(Table table, const std::string& id,
     auto status = statement.bind(id).bind_blob(record).step();
     if (status == SQLITE_CONSTRAINT) {
         auto name = std::string(table_name(table)) + "/" + id;
-        return fail(
-            Error(Code::AlreadyExists, "ALREADY_EXISTS", name + " exists already").on(name));
+        return fail(Error(Code::AlreadyExists, "ALREADY_EXISTS", name + " exists already")
+                        .on(name)
+                        .with_hint("choose another id, or delete it: skep " + noun(table) +
+                                   " delete " + id));
     }
     if (status != SQLITE_DONE)
         return fail(database_error("cannot add " + id));

@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace skep::mgmt {
 namespace {
@@ -29,6 +30,17 @@ Result<std::pair<UniqueFd, UniqueFd>> socket_pair(const char* purpose) {
 
 Error guest_gone() {
     return {Code::Aborted, "GUEST_ENDED", "the guest ended while this was under way"};
+}
+
+// An error of the device process, as our clients are to see it.
+Error refusal(const skep::control::v1::Status& status) {
+    auto code = static_cast<Code>(status.code());
+    // A file could not be read or written. To a client UNAVAILABLE means that nobody answers.
+    if (code == Code::Unavailable)
+        code = status.message().find(std::strerror(ENOSPC)) != std::string::npos
+                   ? Code::ResourceExhausted
+                   : Code::Internal;
+    return {code, "DEVICE_PROCESS_REFUSED", status.message()};
 }
 
 std::string death_of(int status) {
@@ -123,6 +135,7 @@ Result<Guest::Response> Guest::call(Request request, std::span<const int> fds,
         awaited_id_ = request.id();
         answer_.reset();
         progress_ = &progress;
+        cancel_sent_ = false;
     }
     auto sent = send(request, fds);
     std::unique_lock lock(mutex_);
@@ -140,8 +153,7 @@ Result<Guest::Response> Guest::call(Request request, std::span<const int> fds,
     auto response = std::move(*answer_);
     answer_.reset();
     if (response.status().code() != 0)
-        return fail(Error(static_cast<Code>(response.status().code()), "DEVICE_PROCESS_REFUSED",
-                          response.status().message()));
+        return fail(refusal(response.status()));
     return response;
 }
 
@@ -284,12 +296,8 @@ void Guest::take(Response response) {
     if (response.id() == 0) {
         if (response.event().has_state())
             take_state(response.event().state());
-        if (response.event().has_progress()) {
-            std::lock_guard lock(mutex_);
-            if (progress_ && *progress_)
-                (*progress_)(response.event().progress().done_bytes(),
-                             response.event().progress().total_bytes());
-        }
+        if (response.event().has_progress())
+            take_progress(response.event().progress());
         return;
     }
     std::lock_guard lock(mutex_);
@@ -297,6 +305,21 @@ void Guest::take(Response response) {
         answer_ = std::move(response);
         changed_.notify_all();
     }
+}
+
+void Guest::take_progress(const skep::control::v1::Progress& progress) {
+    Request request;
+    {
+        std::lock_guard lock(mutex_);
+        if (!progress_ || !*progress_ ||
+            (*progress_)(progress.done_bytes(), progress.total_bytes()) ||
+            std::exchange(cancel_sent_, true))
+            return;
+        request.set_id(next_id_++);
+    }
+    request.mutable_cancel();
+    // If it cannot be sent the guest is ending, and the request that waits is told so.
+    [[maybe_unused]] auto sent = send(request, {});
 }
 
 void Guest::take_state(const State& state) {

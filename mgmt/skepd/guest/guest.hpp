@@ -36,7 +36,8 @@ struct GuestEnd {
 
 class Guest {
   public:
-    using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+    // False: the work is to be broken off; it then fails with CANCELLED, if it is not done before.
+    using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
     // Called once, on the guest's thread, after its memory has been given back. Must not drop the
     // last reference to the guest: its destructor joins that thread.
     using OnEnd = std::function<void(const GuestEnd&)>;
@@ -77,6 +78,7 @@ class Guest {
     bool read_control();  // false: the other end is closed or talks nonsense
     bool read_console();  // false: nothing will follow
     void take(Response response);
+    void take_progress(const skep::control::v1::Progress& progress);
     void take_state(const skep::control::v1::State& state);
     void finish();
 
@@ -97,6 +99,7 @@ class Guest {
     std::uint64_t next_id_ = 1, awaited_id_ = 0;
     std::optional<Response> answer_;
     const Progress* progress_ = nullptr;
+    bool cancel_sent_ = false;  // for the awaited request
     bool ended_ = false;
     bool end_wanted_ = false;      // by us
     std::optional<GuestEnd> end_;  // how, if the guest or its process told before it ended

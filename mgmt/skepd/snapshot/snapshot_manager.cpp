@@ -27,6 +27,10 @@ std::string creator() {
     return std::string("skepd ") + kVersion + " host " + host;
 }
 
+Error cancelled(const std::string& what) {
+    return {Code::Cancelled, "CANCELLED", what + " was cancelled"};
+}
+
 }  // namespace
 
 SnapshotManager::Reservation::~Reservation() {
@@ -126,9 +130,16 @@ Operations::Outcome SnapshotManager::save_now(const std::string& vm_id, const st
     auto write_only = open_file(file->path(), O_WRONLY);
     RETURN_IF_ERROR(write_only);
     RETURN_IF_ERROR(vms_.set_state(vm_id, VM_STATE_SAVING, ""));
-    auto saved = guest->save(
-        write_only->get(), creator(),
-        [&](std::uint64_t done, std::uint64_t total) { handle.progress("saving", done, total); });
+    handle.allow_cancel(true);
+    auto saved =
+        guest->save(write_only->get(), creator(), [&](std::uint64_t done, std::uint64_t total) {
+            handle.progress("saving", done, total);
+            return !handle.cancelled();
+        });
+    handle.allow_cancel(false);
+    if (!saved)
+        saved = fail(handle.cancelled() ? cancelled("saving " + vm->name())
+                                        : with_memory_hint(saved.error()));
     auto kept = [&]() -> Result<Snapshot> {
         RETURN_IF_ERROR(saved);
         Snapshot snapshot;
@@ -212,9 +223,16 @@ Operations::Outcome SnapshotManager::restore_now(const Snapshot& snapshot, const
     }
     auto guest = vms_.launch(vm_id);
     RETURN_IF_ERROR(guest);
-    RETURN_IF_ERROR((*guest)->restore(numbers, [&](std::uint64_t done, std::uint64_t total) {
+    handle.allow_cancel(true);
+    auto restored = (*guest)->restore(numbers, [&](std::uint64_t done, std::uint64_t total) {
         handle.progress("restoring", done, total);
-    }));
+        return !handle.cancelled();
+    });
+    handle.allow_cancel(false);
+    if (!restored && handle.cancelled())
+        return fail(cancelled("restoring " + snapshot.name()));
+    if (!restored)
+        return fail(with_memory_hint(restored.error()));
     if (!paused)
         RETURN_IF_ERROR((*guest)->run());
     auto vm = vms_.set_state(vm_id, paused ? VM_STATE_PAUSED : VM_STATE_RUNNING, "");

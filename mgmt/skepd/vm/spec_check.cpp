@@ -65,6 +65,23 @@ Result<void> check_disk(skep::vm::v1::Disk& disk, const std::string& field, int 
 
 }  // namespace
 
+Result<void> check_fits(const skep::vm::v1::MachineSpec& spec, const HostLimits& limits) {
+    if (limits.vcpus != 0 && spec.vcpus() > limits.vcpus)
+        return fail(Error(Code::FailedPrecondition, "HOST_TOO_SMALL",
+                          "vm.spec.vcpus: " + std::to_string(spec.vcpus()) +
+                              " vCPUs, a guest of this machine can have " +
+                              std::to_string(limits.vcpus))
+                        .in_field("vm.spec.vcpus"));
+    if (limits.memory_bytes != 0 && spec.memory_bytes() > limits.memory_bytes)
+        return fail(Error(Code::FailedPrecondition, "HOST_TOO_SMALL",
+                          "vm.spec.memory_bytes: " + std::to_string(spec.memory_bytes() >> 20) +
+                              " MiB, this machine has " +
+                              std::to_string(limits.memory_bytes >> 20) + " MiB")
+                        .in_field("vm.spec.memory_bytes")
+                        .with_hint("'skep host get' shows what it has"));
+    return {};
+}
+
 Result<skep::vm::v1::MachineSpec> checked_spec(skep::vm::v1::MachineSpec spec,
                                                const ImageSize& image_size) {
     if (spec.vcpus() == 0)

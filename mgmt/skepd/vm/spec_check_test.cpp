@@ -24,6 +24,18 @@ std::string field_at_fault(const MachineSpec& spec) {
     return checked ? "none" : checked.error().field;
 }
 
+TEST(SpecCheck, AsksForNoMoreThanTheMachineHas) {
+    auto spec = good();
+    spec.set_vcpus(8);
+    spec.set_memory_bytes(1 << 30);
+    EXPECT_TRUE(check_fits(spec, {}));
+    EXPECT_TRUE(check_fits(spec, {.vcpus = 8, .memory_bytes = 1 << 30}));
+    EXPECT_EQ(check_fits(spec, {.vcpus = 4}).error().message,
+              "vm.spec.vcpus: 8 vCPUs, a guest of this machine can have 4");
+    EXPECT_EQ(check_fits(spec, {.memory_bytes = 512 << 20}).error().message,
+              "vm.spec.memory_bytes: 1024 MiB, this machine has 512 MiB");
+}
+
 TEST(SpecCheck, FillsInWhatIsOpen) {
     auto spec = good();
     spec.add_disks()->set_image("images/disk");

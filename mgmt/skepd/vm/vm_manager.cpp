@@ -3,6 +3,7 @@
 #include "mgmt/common/text.hpp"
 #include "mgmt/skepd/catalogue/records.hpp"
 #include "mgmt/skepd/clock.hpp"
+#include "mgmt/skepd/host/host_info.hpp"
 #include "mgmt/skepd/vm/spec_check.hpp"
 
 #include "skep/api/v1/image_service.pb.h"
@@ -36,6 +37,14 @@ bool has_guest(VmState state) {
 }
 
 }  // namespace
+
+Error with_memory_hint(Error error) {
+    if (error.code == Code::ResourceExhausted && error.hint.empty())
+        error.hint =
+            "'skep host get' shows the memory that is free; stop another guest, or delete "
+            "snapshots, images or VMs";
+    return error;
+}
 
 std::string state_text(VmState state) {
     auto text = VmState_Name(state).substr(sizeof "VM_STATE_" - 1);
@@ -174,6 +183,10 @@ Result<Operation> VmManager::create(const std::string& id, const Vm& vm,
         return record->size_bytes();
     });
     RETURN_IF_ERROR(spec);
+    auto host = host_info(paths_.control);
+    RETURN_IF_ERROR(
+        check_fits(*spec, {.vcpus = host.hypervisor().max_vcpus(),
+                           .memory_bytes = host.has_hypervisor() ? host.memory_bytes() : 0}));
     auto held = claim(id);
     RETURN_IF_ERROR(held);
     Vm record;
@@ -294,7 +307,7 @@ Result<Vm> VmManager::boot(const std::string& id) {
         done = (*guest)->run();
     if (!done) {
         (*guest)->end(kEndPatience);
-        return fail(done.error());
+        return fail(with_memory_hint(done.error()));
     }
     return set_state(id, VM_STATE_RUNNING, "");
 }

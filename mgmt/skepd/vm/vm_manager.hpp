@@ -109,6 +109,9 @@ class VmManager {
     std::vector<std::shared_ptr<Guest>> ended_;
 };
 
+// An error for want of memory says what can be done.
+Error with_memory_hint(Error error);
+
 // "running", "stopped": as people are told.
 std::string state_text(skep::api::v1::VmState state);
 
