@@ -67,7 +67,9 @@ enum class Hypercall : std::uint64_t {
     // not mapped; else as vm_unmap.
     VmProtect = 20,
     // vm_dirty_log(vm, gpa, size, DirtyLogOp, buffer) -> 0: bit i of the buffer is page gpa + i * 4
-    // KiB; only Harvest has a buffer. Invalid: not multiples of 4 KiB, a size of 0 or over 128 MiB
+    // KiB; only Harvest has a buffer. Start watches what is mapped then. Where the CPU keeps dirty
+    // flags (kFeatureEptAd), the guest's page tables count as written when they are walked (SDM
+    // vol. 3, 29.3.5). Invalid: not multiples of 4 KiB, a size of 0 or over 128 MiB
     // (one 4 KiB buffer).
     VmDirtyLog = 21,
     // vm_set_cpuid(vm, buffer, count) -> 0: the CPUID table of the VM: `count` CpuidEntry (1..128).

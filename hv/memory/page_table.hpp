@@ -2,8 +2,9 @@
 // EPT, by TableFormat), and hv's own.
 //
 // Each leaf records in bits that hardware ignores that it is mapped (a mapping without any access
-// is still a mapping), which access its owner asked for, and whether it was written since the dirty
-// log last looked. Access that the owner gave but hardware does not see is the dirty log's doing.
+// is still a mapping), which access its owner asked for, whether the dirty log watches it, and
+// whether it was written since the log last looked. The log watches a 4 KiB page by the CPU's own
+// dirty flag, where there is one; else, and a large page in any case, by taking writes away.
 //
 // Tables are freed only with the whole: a CPU may walk a table until its TLB has been flushed.
 // `Memory` gives `std::optional<Hpa> allocate()` (zeroed), `free(Hpa)` and `u64* entries(Hpa)`. The
@@ -83,10 +84,8 @@ class PageTable {
         if (covered != size)
             return fail(abi::Error::NoEntity);
         HV_TRY(split_edges(address, size));
-        for_each_leaf(address, size, [&](u64& entry, unsigned level, u64) {
-            const u64 dirty = entry & kDirty;
-            store(entry, leaf(frame_of(entry), level, protection, entry & type_mask()) | dirty);
-        });
+        for_each_leaf(address, size,
+                      [&](u64& entry, unsigned level, u64) { change(entry, level, protection); });
         return {};
     }
 
@@ -99,8 +98,7 @@ class PageTable {
         u64* entry = find_leaf(address, level);
         if (entry == nullptr || level != 1 || (owner_protection(*entry) & ~protection) != 0)
             return false;
-        store(*entry, leaf(frame_of(*entry), level, protection, *entry & type_mask()) |
-                          (*entry & kDirty));
+        change(*entry, level, protection);
         return true;
     }
 
@@ -130,21 +128,20 @@ class PageTable {
         });
     }
 
-    // Dirty log. Arming blocks writes by hardware; the caller flushes.
+    // Dirty log: of the leaves that are there when it starts. The caller flushes.
     void dirty_start(u64 address, u64 size) {
-        for_each_leaf(address, size, [&](u64& entry, unsigned, u64) { arm(entry); });
+        for_each_leaf(address, size, [&](u64& entry, unsigned level, u64) { arm(entry, level); });
     }
     // Sets bit i for each page address + i * 4 KiB that was written, and arms those pages again.
     void dirty_harvest(u64 address, u64 size, std::span<u8> bitmap) {
         for_each_leaf(address, size, [&](u64& entry, unsigned level, u64 at) {
-            if ((entry & kDirty) == 0)
+            if (!is_dirty(entry, level) || !is_dirty(arm(entry, level), level))
                 return;
             const u64 first = std::max(at, address),
                       last = std::min(at + span(level), address + size);
             for (u64 page = (first - address) / kPageSize; page < (last - address) / kPageSize;
                  ++page)
                 bitmap[page / 8] |= static_cast<u8>(1u << page % 8);
-            arm(entry);
         });
     }
     void dirty_stop(u64 address, u64 size) {
@@ -153,19 +150,22 @@ class PageTable {
                   leaf(frame_of(entry), level, owner_protection(entry), entry & type_mask()));
         });
     }
-    // A write to an armed page: lets it through and marks it. A large page is split first, so that
-    // only 4 KiB count as written (all of it, should there be no frame for the split). False: the
-    // page is not armed. No flush needed: the entry only gains access.
+    // A write to a page that the log watches: lets it through and marks it. A large page is split
+    // first, so that only 4 KiB count as written (all of it, should there be no frame for the
+    // split). False: the page is not watched. No flush needed: entries only gain access.
     bool dirty_note_write(u64 address) {
         for (;;) {
             unsigned level = 0;
             u64* entry = find_leaf(address, level);
             if (entry == nullptr || (owner_protection(*entry) & abi::kWrite) == 0 ||
-                (*entry & format_.writable) != 0)
+                (*entry & kLogged) == 0)
                 return false;
-            if (level > 1 && split(*entry, level))
+            if (level > 1 && (*entry & kDirty) == 0 && split(*entry, level)) {
+                if (level == 2 && format_.dirty != 0)
+                    watch_by_dirty_flags(frame_of(*entry));
                 continue;
-            store(*entry, *entry | format_.access(owner_protection(*entry)) | kDirty);
+            }
+            std::atomic_ref(*entry).fetch_or(format_.access(owner_protection(*entry)) | kDirty);
             return true;
         }
     }
@@ -176,7 +176,7 @@ class PageTable {
     static constexpr u64 kLarge = 1 << 7;
     static constexpr u64 kMapped = u64{1} << 52;
     static constexpr unsigned kProtectionShift = 53;
-    static constexpr u64 kDirty = u64{1} << 56;
+    static constexpr u64 kDirty = u64{1} << 56, kLogged = u64{1} << 57;
 
     struct Fill {
         u64 start, end;
@@ -205,10 +205,38 @@ class PageTable {
         return frame.value | format_.access(protection) | type_bits | (level > 1 ? kLarge : 0) |
                kMapped | static_cast<u64>(protection) << kProtectionShift;
     }
-    void arm(u64& entry) const {
-        const u32 protection = owner_protection(entry);
-        if ((protection & abi::kWrite) != 0)
-            store(entry, entry & ~format_.writable & ~kDirty);
+    // As the dirty log watches it from here on, written to or not.
+    u64 armed(u64 entry, unsigned level) const {
+        entry = (entry | kLogged) & ~kDirty;
+        if ((owner_protection(entry) & abi::kWrite) == 0)
+            return entry;
+        return level == 1 && format_.dirty != 0 ? (entry | format_.writable) & ~format_.dirty
+                                                : entry & ~format_.writable;
+    }
+    // -> what it was, to the last write: the CPU sets its flag at any time.
+    u64 arm(u64& entry, unsigned level) const {
+        return std::atomic_ref(entry).exchange(armed(entry, level));
+    }
+    bool is_dirty(u64 entry, unsigned level) const {
+        return (entry & kDirty) != 0 ||
+               (level == 1 && (entry & kLogged) != 0 && (entry & format_.writable) != 0 &&
+                (entry & format_.dirty) != 0);
+    }
+    // With another access; watched as before.
+    void change(u64& entry, unsigned level, u32 protection) const {
+        const u64 next = leaf(frame_of(entry), level, protection, entry & type_mask());
+        if ((entry & kLogged) == 0)
+            return store(entry, next);
+        // Without access hardware has no bits there, a dirty flag least of all.
+        const u64 watched = protection == abi::kNone ? next | kLogged : armed(next, level);
+        const u64 before = std::atomic_ref(entry).exchange(watched);
+        if (is_dirty(before, level))
+            std::atomic_ref(entry).fetch_or(format_.access(protection) | kDirty);
+    }
+    void watch_by_dirty_flags(Hpa table) {
+        u64* entries = memory_.entries(table);
+        for (unsigned i = 0; i < 512; ++i)
+            store(entries[i], armed(entries[i], 1));
     }
     bool can_be_leaf(unsigned level) const {
         return level <= 2 || (level == 3 && format_.large_1g);

@@ -56,6 +56,14 @@ constexpr TableFormat kExtended{.readable = 1,
                                 .memory_type_shift = 3,
                                 .large_1g = true};
 
+// The same, with the CPU's dirty flags.
+constexpr TableFormat kFlagged = [] {
+    TableFormat format = kExtended;
+    format.leaf = 0x300;
+    format.dirty = 0x200;
+    return format;
+}();
+
 constexpr u32 kRw = abi::kRead | abi::kWrite, kAll = kRw | abi::kExecute;
 
 class PageTableTest : public testing::TestWithParam<TableFormat> {
@@ -67,17 +75,30 @@ class PageTableTest : public testing::TestWithParam<TableFormat> {
     }
     // What the CPU's own walk finds: the leaf entry, or 0.
     u64 hardware_leaf(u64 gpa) {
+        u64* entry = hardware_entry(gpa);
+        return entry == nullptr ? 0 : *entry;
+    }
+    u64* hardware_entry(u64 gpa) {
         Hpa table = tables.root();
         for (unsigned level = 4;; --level) {
-            const u64 entry = memory.entries(table)[gpa >> (12 + 9 * (level - 1)) & 511];
+            u64& entry = memory.entries(table)[gpa >> (12 + 9 * (level - 1)) & 511];
             if ((entry & GetParam().present) == 0)
-                return 0;
+                return nullptr;
             if (level == 1 || (entry & 0x80) != 0)
-                return entry;
+                return &entry;
             table = Hpa{entry & 0x000f'ffff'ffff'f000};
         }
     }
     bool can_write(u64 gpa) { return (hardware_leaf(gpa) & 2) != 0; }
+    // A guest's write, with hv's help where it faults.
+    void guest_writes(u64 gpa) {
+        if (!can_write(gpa)) {
+            ASSERT_TRUE(tables.lookup(gpa)->write_blocked);
+            ASSERT_TRUE(tables.dirty_note_write(gpa));
+        }
+        ASSERT_TRUE(can_write(gpa));
+        *hardware_entry(gpa) |= GetParam().dirty;
+    }
 
     FakeMemory memory;
     PageTable<FakeMemory> tables{GetParam(), memory};
@@ -164,11 +185,7 @@ TEST_P(PageTableTest, DirtyLogTellsExactlyWhatWasWritten) {
         for (int write = 0; write < 300; ++write) {
             const u64 page = random() % kPages;
             expected[page / 8] |= static_cast<u8>(1 << page % 8);
-            if (!can_write(page * kPageSize)) {
-                ASSERT_TRUE(tables.lookup(page * kPageSize)->write_blocked);
-                ASSERT_TRUE(tables.dirty_note_write(page * kPageSize + random() % kPageSize));
-            }
-            ASSERT_TRUE(can_write(page * kPageSize));
+            guest_writes(page * kPageSize + random() % kPageSize);
         }
         tables.dirty_harvest(0, kPages * kPageSize, found);
         EXPECT_EQ(found, expected);
@@ -176,6 +193,29 @@ TEST_P(PageTableTest, DirtyLogTellsExactlyWhatWasWritten) {
     tables.dirty_stop(0, kPages * kPageSize);
     EXPECT_TRUE(can_write(0));
     EXPECT_FALSE(tables.dirty_note_write(0));
+}
+
+// A page that loses and gains access under the log stays watched, written to or not.
+TEST_P(PageTableTest, DirtyLogSurvivesChangesOfProtection) {
+    ASSERT_TRUE(map(0, 0, 8 * kPageSize));
+    tables.dirty_start(0, 8 * kPageSize);
+    guest_writes(0x1000);
+    for (const u64 page : {u64{0}, u64{1}, u64{2}}) {
+        ASSERT_TRUE(tables.protect(page * kPageSize, kPageSize, abi::kNone));
+        EXPECT_EQ(hardware_leaf(page * kPageSize), 0u);
+    }
+    for (const u64 page : {u64{0}, u64{1}, u64{2}})
+        ASSERT_TRUE(tables.grant(page * kPageSize, kPageSize, kAll));
+    guest_writes(0x2000);
+    std::vector<u8> found(1);
+    tables.dirty_harvest(0, 8 * kPageSize, found);
+    EXPECT_EQ(found[0], 0b110);
+    ASSERT_TRUE(tables.protect(0x3000, kPageSize, abi::kRead));
+    ASSERT_TRUE(tables.protect(0x3000, kPageSize, kAll));
+    guest_writes(0x3000);
+    found[0] = 0;
+    tables.dirty_harvest(0, 8 * kPageSize, found);
+    EXPECT_EQ(found[0], 0b1000);
 }
 
 TEST_P(PageTableTest, DirtyLogWithoutMemoryCountsTheWholePage) {
@@ -237,7 +277,7 @@ TEST(PageTable, GivesEveryFrameBack) {
     EXPECT_EQ(memory.used(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, PageTableTest, testing::Values(kNested, kExtended));
+INSTANTIATE_TEST_SUITE_P(Formats, PageTableTest, testing::Values(kNested, kExtended, kFlagged));
 
 }  // namespace
 }  // namespace skep::hv

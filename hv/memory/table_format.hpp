@@ -26,6 +26,7 @@ struct TableFormat {
     u64 present;           // any of these: the CPU uses the entry
     u8 memory_type_shift;  // 0: the type comes from the machine's MTRRs and PAT
     bool large_1g;         // the CPU has 1 GiB pages at this level
+    u64 dirty = 0;         // set by the CPU at a write to the page; 0: it does not
 
     constexpr u64 access(u32 protection) const {
         if (protection == abi::kNone)

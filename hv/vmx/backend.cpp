@@ -23,6 +23,8 @@ class VmxBackend final : public Backend {
         u32 features = 0;
         if (can.preemption_timer)
             features |= abi::kFeaturePreemptionTimer;
+        if (can.ept_access_dirty)
+            features |= abi::kFeatureEptAd;
         if (can.ept_1g)
             features |= abi::kFeatureLargePages1G;
         return features;
@@ -37,7 +39,9 @@ class VmxBackend final : public Backend {
         VmxVcpu::destroy(static_cast<VmxVcpu*>(vcpu));
     }
 
-    void set_format() { format_ = make_ept_format(capabilities().ept_1g); }
+    void set_format() {
+        format_ = make_ept_format(capabilities().ept_1g, capabilities().ept_access_dirty);
+    }
 
   private:
     static Result<HardwareVcpu*> create(Role role, Hpa tables) {
@@ -47,7 +51,7 @@ class VmxBackend final : public Backend {
         return *vcpu;
     }
 
-    TableFormat format_ = make_ept_format(false);
+    TableFormat format_ = make_ept_format(false, false);
 };
 
 constinit VmxBackend the_backend;

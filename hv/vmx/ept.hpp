@@ -12,7 +12,7 @@ inline constexpr u64 kRead = 1 << 0, kWrite = 1 << 1, kExecute = 1 << 2, kAccess
 inline constexpr u8 kMemoryTypeShift = 3;
 }  // namespace ept
 
-constexpr TableFormat make_ept_format(bool large_1g) {
+constexpr TableFormat make_ept_format(bool large_1g, bool dirty_flags) {
     return {
         .readable = ept::kRead,
         .writable = ept::kWrite,
@@ -23,12 +23,15 @@ constexpr TableFormat make_ept_format(bool large_1g) {
         .present = ept::kRead | ept::kWrite | ept::kExecute,
         .memory_type_shift = ept::kMemoryTypeShift,
         .large_1g = large_1g,
+        .dirty = dirty_flags ? ept::kDirty : 0,
     };
 }
 
-// Write-back tables, four levels.
-constexpr u64 make_ept_pointer(Hpa root) {
-    return root.value | static_cast<u64>(MemoryType::WriteBack) | (4 - 1) << 3;
+// Write-back tables, four levels; with flags, the CPU keeps accessed and dirty flags.
+constexpr u64 make_ept_pointer(Hpa root, bool flags) {
+    constexpr u64 kEnableFlags = 1 << 6;
+    return root.value | static_cast<u64>(MemoryType::WriteBack) | (4 - 1) << 3 |
+           (flags ? kEnableFlags : 0);
 }
 
 }  // namespace skep::hv::vmx

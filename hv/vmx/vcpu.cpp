@@ -119,7 +119,7 @@ void VmxVcpu::write_controls() {
     vmwrite(Field32::EntryInterruptionInformation, 0);
     vmwrite(Field32::TprThreshold, 0);
     vmwrite(Field64::MsrBitmaps, (is_guest() ? guest_msr_bitmap() : root_msr_bitmap()).value);
-    vmwrite(Field64::EptPointer, make_ept_pointer(tables_));
+    vmwrite(Field64::EptPointer, ept_pointer());
     vmwrite(Field64::VmcsLinkPointer, ~u64{0});
     if (is_guest()) {
         vmwrite(Field64::VirtualApicPage, virtual_apic_.value);
@@ -384,8 +384,13 @@ void VmxVcpu::set_timer(bool bounded) {
     vmwrite(Field32::PreemptionTimerValue, static_cast<u32>(std::min<u64>(ticks, 0xffff'ffff)));
 }
 
+// The root domain's pages are all writable and never logged.
+u64 VmxVcpu::ept_pointer() const {
+    return make_ept_pointer(tables_, is_guest() && capabilities().ept_access_dirty);
+}
+
 void VmxVcpu::flush() {
-    invept(Invalidation::SingleContext, {make_ept_pointer(tables_), 0});
+    invept(Invalidation::SingleContext, {ept_pointer(), 0});
     if (!capabilities().vpid)
         return;
     invvpid(capabilities().invvpid_single ? Invalidation::SingleContext : Invalidation::AllContexts,

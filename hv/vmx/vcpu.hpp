@@ -81,6 +81,7 @@ class VmxVcpu final : public HardwareVcpu {
     void arm_preemption_timer();
     void set_timer(bool bounded);
     void flush();
+    u64 ept_pointer() const;
     void set_primary(u32 bits, bool on);
     void set_pin(u32 bits, bool on);
     void load_pdptes();

@@ -20,7 +20,7 @@ FIGURES = {
     "cpuid_exit": ("CPUID exit, round trip", "ticks", 1, 1, 200),
     "exit_to_root": ("exit to the root domain and back into the guest", "ticks", 1, 1, 600),
     "page_on_demand": ("second-level fault on a page given on demand, and back", "ticks", 1, 1, 1000),
-    "page_in_dirty_log": ("second-level fault of the dirty log, in hv alone", "ticks", 1, 1, None),
+    "page_in_dirty_log": ("first write to a 4 KiB page that the dirty log watches", "ticks", 1, 1, None),
     "ipi": ("IPI to a running vCPU, send to handler", "ticks", 1, 2, None),
     "memory_kib_used": ("hv's memory in use, 4 CPUs and no guest", "MiB", 1024, 4, 8),
     "memory_kib_taken": ("memory that hv keeps for itself and guests' tables", "MiB", 1024, 4, None),
