@@ -8,8 +8,8 @@
 
 namespace skep::hv {
 
-// Exits that only one vendor has (VT-x: CR accesses, task switches) are finished in its backend and
-// never get here.
+// Exits that only one vendor has (VT-x: CR accesses) are finished in its backend and never get
+// here.
 enum class ExitKind : u8 {
     Cpuid,
     Hypercall,  // VMCALL or VMMCALL
@@ -27,6 +27,7 @@ enum class ExitKind : u8 {
     Hlt,
     Pause,
     Xsetbv,
+    TaskSwitch,      // checked, but nothing of it done
     CacheFlush,      // INVD or WBINVD
     Forbidden,       // an instruction that takes #UD in here: VMX, SVM, MONITOR...
     PrivilegedRead,  // an instruction that takes #GP in here: RDPMC
@@ -41,6 +42,16 @@ struct SecondLevelFault {
     abi::AccessKind access;
 };
 
+struct TaskSwitch {
+    u16 selector;
+    enum class Source : u8 {
+        Call = 0,
+        Iret = 1,
+        Jump = 2,
+        Gate = 3  // of the IDT
+    } source;
+};
+
 struct Exit {
     ExitKind kind;
     // Of the instruction that caused the exit; 0: the CPU does not tell, fetch and decode it.
@@ -50,6 +61,7 @@ struct Exit {
         u32 msr;
         abi::IoExit io;
         SecondLevelFault fault;
+        TaskSwitch task;
     };
     // Whose delivery the exit cut short and that has to be injected again. Software interrupts and
     // exceptions are left out: RIP is at their instruction, which runs again.

@@ -227,6 +227,8 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
             return ExitReason::Pause;
         case ExitKind::Xsetbv:
             return handle_xsetbv(exit);
+        case ExitKind::TaskSwitch:
+            return handle_task_switch(exit);
         case ExitKind::DebugRegister:
             use_debug_registers();
             return {};

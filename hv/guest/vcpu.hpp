@@ -11,6 +11,7 @@
 #include "hv/guest/decoder.hpp"
 #include "hv/guest/local_apic.hpp"
 #include "hv/guest/paging.hpp"
+#include "hv/guest/task_switch.hpp"
 #include "hv/guest/vm.hpp"
 #include "hv/memory/layout.hpp"
 
@@ -99,6 +100,24 @@ class Vcpu final : private CpuidHandler {
     u64 length_of(const Exit& exit, std::span<const u8> opcode) const;
     std::size_t fetch(std::span<u8> code) const;
     CodeSize code_size() const;
+
+    // task_switch.cpp
+    Leave handle_task_switch(const Exit& exit);
+    u8* guest_byte(u64 linear, bool write);
+    std::optional<Leave> obstacle(u64 linear, u64 size, bool write);
+    void copy_guest(u64 linear, std::span<u8> bytes, bool write);
+    template <class T>
+    T load_guest(u64 linear);
+    template <class T>
+    void store_guest(u64 linear, T value);
+    Task load_task(u64 base, bool wide);
+    void store_task(u64 base, bool wide, u32 eip, u32 eflags);
+    void set_segment(unsigned segment, u16 selector, Descriptor descriptor, u64 access);
+    std::optional<Descriptor> find_descriptor(u16 selector);
+    Event load_segment(unsigned segment, u16 selector, unsigned cpl);
+    Event load_segments(const Task& task);
+    Event enter_task(const Task& task, bool wide);
+    void push_error_code(u32 error_code, bool wide);
 
     // apic_access.cpp
     Leave access_apic(u32 offset);

@@ -76,7 +76,111 @@ void prepare_walk(Guest& guest) {
     guest.start_real();
 }
 
+// A task state segment, 32 bits wide (SDM vol. 3, figure 8-2).
+struct Tss {
+    u32 link, stacks[6], cr3, eip, eflags, general[8], selectors[6], ldtr, trap_and_map;
+};
+static_assert(sizeof(Tss) == 104);
+constexpr u64 kTaskA = 0x28000, kTaskB = 0x28ff0;  // the second lies in two pages
+constexpr u16 kCode32 = 0x18, kFlatData = 0x10, kSelectorA = 0x30, kSelectorB = 0x38;
+
+u64 task_descriptor(u64 base) {
+    return (sizeof(Tss) - 1) | base << 16 | u64{0x89} << 40;
+}
+
+// With paging in 32-bit tables, task_walk.
+void prepare_tasks(Guest& guest) {
+    write_gdt(guest);
+    write_tables(guest);
+    guest.load(code::task_walk);
+    auto* gdt = at<u64>(guest, Guest::kGdt);
+    gdt[kSelectorA / 8] = task_descriptor(kTaskA);
+    gdt[kSelectorB / 8] = task_descriptor(kTaskB);
+    gdt[8] = u64{kSelectorB} << 16 | u64{0x85} << 40;  // task gate
+    at<u64>(guest, Guest::kIdt)[0x30] = gdt[8];
+    auto* b = at<Tss>(guest, kTaskB);
+    b->cr3 = kTables32;
+    b->eip = static_cast<u32>(Guest::kCode + (task_walk_b - code::task_walk.begin));
+    b->eflags = 2;
+    b->general[3] = 0x22;
+    b->general[4] = 0x7000;
+    for (u32& selector : b->selectors)
+        selector = kFlatData;
+    b->selectors[1] = kCode32;
+    at<Tss>(guest, kTaskA)->cr3 = kTables32;
+    guest.start_real();
+    const auto segment = [&](Field first, u64 selector, u64 access) {
+        const auto number = static_cast<u32>(first);
+        CHECK_EQ(guest.set({{first, 0, selector},
+                            {static_cast<Field>(number + 1), 0, 0},
+                            {static_cast<Field>(number + 2), 0, 0xffff'ffff},
+                            {static_cast<Field>(number + 3), 0, access}}),
+                 0);
+    };
+    segment(Field::CsSelector, kCode32, 0xc09b);
+    for (const Field data : {Field::EsSelector, Field::SsSelector, Field::DsSelector,
+                             Field::FsSelector, Field::GsSelector})
+        segment(data, kFlatData, 0xc093);
+    CHECK_EQ(guest.set({{Field::Cr3, 0, kTables32},
+                        {Field::Cr4, 0, cr4::kPse},
+                        {Field::Cr0, 0, cr0::kPg | cr0::kPe | cr0::kNe | cr0::kEt},
+                        {Field::GdtrBase, 0, Guest::kGdt},
+                        {Field::GdtrLimit, 0, 0x47},
+                        {Field::IdtrBase, 0, Guest::kIdt},
+                        {Field::IdtrLimit, 0, 0xfff},
+                        {Field::Rip, 0, Guest::kCode},
+                        {Field::Rsp, 0, 0x8000}}),
+             0);
+}
+
+void expect_task(Guest& guest, u16 port, u64 al) {
+    CHECK_EQ(guest.run_timed(), ExitReason::Io);
+    CHECK_EQ(guest.page().io.port, port);
+    CHECK_EQ(guest.page().general.rax & 0xff, al);
+    guest.complete();
+}
+
 }  // namespace
+
+// By CALL, by IRET, and by an interrupt through a task gate.
+TEST(task_switches) {
+    Guest guest;
+    prepare_tasks(guest);
+    expect_task(guest, 0x80, 0x22);
+    CHECK_EQ(at<Tss>(guest, kTaskB)->link & 0xffff, kSelectorA);
+    CHECK_EQ(guest.get(Field::TrSelector), kSelectorB);
+    CHECK(((guest.get(Field::Cr0) & cr0::kTs)) != 0);
+    expect_task(guest, 0x81, 0x11);
+    CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorB / 8] >> 41 & 1, 0);  // not busy
+    CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorA / 8] >> 41 & 1, 1);
+    expect_task(guest, 0x82, 0x23);
+    expect_task(guest, 0x83, 0x11);
+    expect_task(guest, 0x84, kSelectorA);
+    CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
+}
+
+// What stands in the way leaves the old task as it was: memory that is not there yet, the dirty
+// log, a page that the guest itself has not mapped.
+TEST(task_switch_meets_absent_memory) {
+    alignas(4096) static u8 bitmap[4096];
+    Guest guest;
+    prepare_tasks(guest);
+    const auto dirty_log = [&](abi::DirtyLogOp op) {
+        return call(abi::Hypercall::VmDirtyLog, guest.id(), kTaskB & ~u64{0xfff}, 0x2000,
+                    static_cast<u64>(op), address_of(bitmap));
+    };
+    CHECK_EQ(dirty_log(abi::DirtyLogOp::Start), 0);
+    CHECK_EQ(call(abi::Hypercall::VmProtect, guest.id(), 0x29000, 4096, 0), 0);
+    CHECK_EQ(guest.run_timed(), ExitReason::PageAbsent);
+    CHECK_EQ(guest.page().mmio.gpa & ~u64{0xfff}, 0x29000);
+    CHECK_EQ(guest.get(Field::TrSelector), kSelectorA);
+    CHECK_EQ(call(abi::Hypercall::VmProtect, guest.id(), 0x29000, 4096, kAllAccess), 0);
+    expect_task(guest, 0x80, 0x22);
+    CHECK_EQ(dirty_log(abi::DirtyLogOp::Harvest), 0);
+    CHECK_EQ(bitmap[0] & 1, 1);
+    CHECK_EQ(dirty_log(abi::DirtyLogOp::Stop), 0);
+    expect_task(guest, 0x81, 0x11);
+}
 
 TEST(walk_through_the_modes) {
     Guest guest;

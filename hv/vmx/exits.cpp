@@ -15,6 +15,7 @@ enum class BasicReason : u32 {
     Init = 3,
     InterruptWindow = 7,
     NmiWindow = 8,
+    TaskSwitch = 9,
     Cpuid = 10,
     Getsec = 11,
     Hlt = 12,
@@ -133,6 +134,18 @@ bool decode_exit(VmxVcpu& vcpu, u32 reason) {
             return event(ExitKind::InterruptWindow);
         case BasicReason::NmiWindow:
             return event(ExitKind::NmiWindow);
+        case BasicReason::TaskSwitch: {
+            const u64 qualification = vmread(FieldNatural::ExitQualification);  // table 28-2
+            exit.interrupted = interrupted_event();
+            // The length is that of the instruction, if it was one.
+            if (exit.interrupted.valid())
+                event(ExitKind::TaskSwitch);
+            else
+                instruction(ExitKind::TaskSwitch);
+            exit.task = {static_cast<u16>(qualification),
+                         static_cast<TaskSwitch::Source>(qualification >> 30 & 3)};
+            return true;
+        }
         case BasicReason::Cpuid:
             return instruction(ExitKind::Cpuid);
         case BasicReason::Hlt:
