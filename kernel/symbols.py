@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-PREFIX = re.compile(r"skep::kernel::|\(anonymous namespace\)::")
+PREFIX = re.compile(r"skep::(?:kernel|hv)::|\(anonymous namespace\)::")
 LONGEST = 80
 
 

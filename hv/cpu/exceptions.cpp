@@ -2,7 +2,9 @@
 
 #include "hv/arch/instructions.hpp"
 #include "hv/cpu/cpu.hpp"
+#include "hv/cpu/physical_apic.hpp"
 #include "hv/lib/panic.hpp"
+#include "hv/lib/symbols.hpp"
 
 namespace skep::hv {
 
@@ -27,21 +29,7 @@ struct Frame {
     u64 vector, error_code, rip, cs, rflags, rsp, ss;
 };
 
-}  // namespace
-
-extern "C" const u64 exception_stubs[kVectors];
-
-extern "C" void handle_exception(const Frame& frame) {
-    if (frame.vector == kNmiVector) {
-        Cpu& cpu = Cpu::current();
-        if (!cpu.kicked.exchange(false))
-            cpu.pending_nmi = true;
-        return;
-    }
-    if (frame.vector == kSecurityVector)  // an INIT (SvmBackend::enable_cpu)
-        return;
-    log("PANIC: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},
-        Hex{frame.rip}, Hex{read_cr2()});
+void print_registers(const Frame& frame) {
     log("  rax {} rbx {} rcx {} rdx {}", Hex{frame.rax}, Hex{frame.rbx}, Hex{frame.rcx},
         Hex{frame.rdx});
     log("  rsi {} rdi {} rbp {} rsp {}", Hex{frame.rsi}, Hex{frame.rdi}, Hex{frame.rbp},
@@ -52,7 +40,60 @@ extern "C" void handle_exception(const Frame& frame) {
         Hex{frame.r15});
     log("  rflags {} cs {} ss {} cr3 {}", Hex{frame.rflags}, Hex{frame.cs}, Hex{frame.ss},
         Hex{read_cr3()});
-    stop_with_backtrace(frame.rbp);
+}
+
+// The function that was interrupted, and those above it.
+void print_place(const Frame& frame) {
+    const FunctionName function = function_at(frame.rip);
+    log("  at {} {} + {}", Hex{frame.rip}, function.name, Hex{function.offset});
+    print_backtrace(frame.rbp);
+}
+
+std::atomic<bool> answered{false};
+
+}  // namespace
+
+extern "C" const u64 exception_stubs[kVectors];
+
+extern "C" void handle_exception(const Frame& frame) {
+    if (frame.vector == kNmiVector) {
+        Cpu& cpu = Cpu::current();
+        if (stopping) {
+            log("CPU {}:", cpu.index);
+            print_registers(frame);
+            print_place(frame);
+            answered = true;
+            halt_forever();
+        }
+        if (!cpu.kicked.exchange(false))
+            cpu.pending_nmi = true;
+        return;
+    }
+    if (frame.vector == kSecurityVector)  // an INIT (SvmBackend::enable_cpu)
+        return;
+    stopping = true;
+    log("PANIC: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},
+        Hex{frame.rip}, Hex{read_cr2()});
+    print_registers(frame);
+    print_place(frame);
+    stop_other_cpus();
+    halt_forever();
+}
+
+// One after the other, so that their lines do not mix; one that holds its NMIs back is left out.
+void stop_other_cpus() {
+    constexpr unsigned kPatience = 10'000'000;
+    for (unsigned i = 0; i < cpu_count(); ++i) {
+        Cpu& cpu = cpu_at(i);
+        if (!(cpu.online || cpu.running) || cpu.apic_id == physical_apic_id())
+            continue;
+        answered = false;
+        send_ipi(cpu.apic_id, Ipi::Nmi);
+        for (unsigned spin = 0; spin < kPatience && !answered; ++spin)
+            pause();
+        if (!answered)
+            log("CPU {} does not answer", i);
+    }
 }
 
 void load_idt() {

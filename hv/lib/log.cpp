@@ -5,6 +5,7 @@
 namespace skep::hv {
 
 Spinlock log_lock;
+std::atomic<bool> stopping{false};
 
 namespace {
 

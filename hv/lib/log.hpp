@@ -5,6 +5,8 @@
 #include "hv/lib/format.hpp"
 #include "hv/lib/spinlock.hpp"
 
+#include <atomic>
+
 namespace skep::hv {
 
 class SerialSink final : public Sink {
@@ -14,14 +16,23 @@ class SerialSink final : public Sink {
 
 void init_serial();
 extern Spinlock log_lock;
+// A CPU has panicked: whoever holds the lock may never give it back.
+extern std::atomic<bool> stopping;
 
 template <class... Arguments>
-void log(std::string_view pattern, const Arguments&... arguments) {
-    auto guard = log_lock.lock();
+void write_line(std::string_view pattern, const Arguments&... arguments) {
     SerialSink sink;
     format(sink, "hv: ");
     format(sink, pattern, arguments...);
     sink.put('\n');
+}
+
+template <class... Arguments>
+void log(std::string_view pattern, const Arguments&... arguments) {
+    if (stopping)
+        return write_line(pattern, arguments...);
+    auto guard = log_lock.lock();
+    write_line(pattern, arguments...);
 }
 
 }  // namespace skep::hv

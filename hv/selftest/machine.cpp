@@ -11,7 +11,11 @@ extern const skep::hv::u64 vector_addresses[33];
 extern skep::hv::u64 idt[];
 }
 
-namespace skep::hv::selftest {
+namespace skep::hv {
+
+void stop_other_cpus() {}
+
+namespace selftest {
 
 namespace {
 
@@ -110,4 +114,6 @@ void end(unsigned failed) {
     halt_forever();
 }
 
-}  // namespace skep::hv::selftest
+}  // namespace selftest
+
+}  // namespace skep::hv

@@ -111,6 +111,7 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "tools": ("the tools themselves", scenarios("tools", "tools")),
     "hv": ("hv's self-test on Bochs (VT-x) and QEMU (SVM), with one and four CPUs, by BIOS and UEFI",
            scenarios("hv", "hv")),
+    "hv-long": ("the same with 1,000,000 random hypercalls on each", scenarios("hv-long", "hv", SKEP_HV_CALLS="1000000")),
     "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu")),
     "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
     "kernel": ("the control kernel: on both emulators under hv, on QEMU without it, and what it withstands",
@@ -130,7 +131,7 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "repeat-bochs": ("the same on Bochs", scenarios("repeat-bochs", REPEAT, rig="bochs")),
 }
 # What takes its time, or is part of another one, is asked for by name.
-NAMED = ["kernel", "fuzz-qemu", "fuzz-bochs", "load-qemu", "holds-bochs", "go-std", "repeat-qemu", "repeat-bochs"]
+NAMED = ["hv-long", "kernel", "fuzz-qemu", "fuzz-bochs", "load-qemu", "holds-bochs", "go-std", "repeat-qemu", "repeat-bochs"]
 DEFAULT = [name for name in SUITES if name not in NAMED]
 
 
