@@ -457,16 +457,16 @@ begin long_state                        // counts in every register and YMM0, wi
     xor %edx, %edx
     xsetbv
     pcmpeqd %xmm1, %xmm1
-    vpxor %ymm0, %ymm0, %ymm0
+    vxorps %ymm0, %ymm0, %ymm0
     xor %r8d, %r8d
 1:  vpsubq %xmm1, %xmm0, %xmm2          // low half + 1
-    vinserti128 $1, %xmm2, %ymm2, %ymm0
+    vinsertf128 $1, %xmm2, %ymm2, %ymm0
     inc %r8
     lea 1(%r8), %r9
     lea 2(%r8), %r15
     mov %r8, %rax
     outb %al, $0x80
-    vextracti128 $1, %ymm0, %xmm3
+    vextractf128 $1, %ymm0, %xmm3
     movq %xmm3, %r10
     movq %xmm0, %r11
     jmp 1b

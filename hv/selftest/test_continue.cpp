@@ -47,18 +47,14 @@ void compute(u64) {
     write_dr0(0x7000);
     asm volatile("pcmpeqd %%xmm1, %%xmm1; pxor %%xmm0, %%xmm0; pxor %%xmm15, %%xmm15" : :);
     if (avx)
-        asm volatile(
-            "vpxor %%ymm0, %%ymm0, %%ymm0; vpcmpeqd %%ymm1, %%ymm1, %%ymm1; vpxor %%ymm15, "
-            "%%ymm15, %%ymm15"
-            :
-            :);
+        asm volatile("vxorps %%ymm0, %%ymm0, %%ymm0; vxorps %%ymm15, %%ymm15, %%ymm15" : :);
     u64 sum = 1;
     for (u64 i = 0; i < job.rounds; ++i) {
         sum = sum * 6364136223846793005 + i;
         if (avx)
             asm volatile(
-                "vmovq %0, %%xmm2; vpbroadcastq %%xmm2, %%ymm2; vpaddq %%ymm2, %%ymm0, %%ymm0;"
-                "vpsubq %%ymm1, %%ymm15, %%ymm15; vpermq $0x39, %%ymm0, %%ymm0"
+                "vmovq %0, %%xmm2; vxorps %%ymm2, %%ymm0, %%ymm0; vxorps %%ymm0, %%ymm15, %%ymm15;"
+                "vpermilpd $5, %%ymm0, %%ymm0; vperm2f128 $1, %%ymm0, %%ymm15, %%ymm15"
                 :
                 : "r"(sum));
         else
@@ -72,7 +68,7 @@ void compute(u64) {
     auto& sums = const_cast<Sums&>(reinterpret_cast<Job*>(kJob)->sums);
     sums.general = sum;
     if (avx)
-        asm volatile("vpaddq %%ymm15, %%ymm0, %%ymm0; vmovdqu %%ymm0, %0" : "=m"(sums.avx));
+        asm volatile("vxorps %%ymm15, %%ymm0, %%ymm0; vmovups %%ymm0, %0" : "=m"(sums.avx));
     else
         asm volatile("paddq %%xmm15, %%xmm0; movdqu %%xmm0, %0" : "=m"(sums.avx));
     asm volatile("fstp %%st(0); fstpl %0" : "=m"(sums.x87));

@@ -19,6 +19,7 @@ CONNECT_SECONDS = 20
 TICKS_SECONDS = 5
 MAX_MEMORY_MIB = 2048
 MAX_FORWARDS = 5
+CPU_MODEL = "corei7_haswell_4770"
 # Emulated instructions per emulated second. Paced by the host's clock (the network needs that, its peers
 # live in real time) the machine never runs faster than this, so it is near the best that a host reaches.
 PACED_IPS = 200_000_000
@@ -36,7 +37,7 @@ void srand(unsigned ignored) {
 
 CONFIG = """\
 {display}
-cpu: model=corei7_haswell_4770, count={cpus}, ips={ips}, reset_on_triple_fault=0
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0
 memory: guest={memory}, host={memory}
 romimage: file={romimage}, options=fastboot
 vgaromimage: file={vgaromimage}
@@ -86,7 +87,7 @@ class BochsMachine(Machine):
         disks = [f"ata{(n + 1) // 2}-{('master', 'slave')[(n + 1) % 2]}: type=disk, mode=flat, path={path}"
                  for n, path in enumerate(config.disks)]
         (self.folder / "bochsrc").write_text(CONFIG.format(
-            display=display, cpus=config.cpus, memory=config.memory_mib, image=config.image,
+            display=display, model=config.cpu_model or CPU_MODEL, cpus=config.cpus, memory=config.memory_mib, image=config.image,
             ips=FREE_IPS if free else PACED_IPS, disks="\n".join(disks), folder=self.folder,
             clock="sync=none, time0=1700000000" if free else "sync=slowdown, time0=utc",
             serial=self.listener.getsockname()[1], **ROMS))

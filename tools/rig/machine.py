@@ -51,6 +51,8 @@ class Config:
     uefi: bool = False
     # Bochs: makes two runs equal line for line, without pacing by the host's clock. QEMU: no effect.
     seed: int | None = None
+    # Bochs: a name of its `cpu: model=`; None: the rig's own. QEMU: no effect.
+    cpu_model: str | None = None
     extra: list[str] = field(default_factory=list)
 
 
