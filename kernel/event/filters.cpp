@@ -52,6 +52,26 @@ Result<> Knote::attach() {
             triggered_ = settings_.fflags & kNoteUserTrigger;
             settings_.fflags &= kNoteUserFlags;
             return {};
+        case kFilterProcess: {
+            constexpr Events kKnown = kProcessExit | kProcessFork | kProcessExec;
+            if (settings_.fflags & ~kKnown)
+                return fail(Errno::Inval);  // NOTE_TRACK
+            ProcessSources sources = SKEP_TRY(process_sources(static_cast<std::int32_t>(settings_.ident)));
+            process_ = std::move(sources.process);
+            source_ = sources.life;
+            settings_.flags |= kEventClear;
+            happened_ = sources.ended ? kProcessExit : 0;
+            break;
+        }
+        case kFilterSignal: {
+            if (!signal_event(static_cast<unsigned>(std::min<std::uint64_t>(settings_.ident, kSignalEvents + 1))))
+                return fail(Errno::Inval);
+            ProcessSources sources = SKEP_TRY(process_sources(0));
+            process_ = std::move(sources.process);
+            source_ = sources.signals;
+            settings_.flags |= kEventClear;
+            break;
+        }
         case kFilterEmpty: return {};
         default: return fail(Errno::Inval);
     }
@@ -108,13 +128,20 @@ bool Knote::wants(Events events) const {
         case kFilterWrite: return events & (kWritable | kHangup | kError);
         case kFilterPoll: return events & (settings_.fflags | kHangup | kError);
         case kFilterVnode: return events & (settings_.fflags << kVnodeEventShift);
+        case kFilterProcess: return events & settings_.fflags;
+        case kFilterSignal: return events & signal_event(static_cast<unsigned>(settings_.ident));
         default: return true;
     }
 }
 
 void Knote::on_events(Events events) {
-    if (wants(events))
-        kqueue_.activate(*this, events);
+    if (!wants(events))
+        return;
+    if (settings_.filter == kFilterSignal) {
+        SpinGuard guard(kqueue_.lock_);
+        expirations_++;
+    }
+    kqueue_.activate(*this, events);
 }
 
 // Called in flux, without the kqueue's lock.
@@ -157,6 +184,18 @@ bool Knote::evaluate(Kevent& out) {
                 happened_ = 0;
             return out.fflags;
         }
+        case kFilterProcess: {
+            {
+                SpinGuard guard(kqueue_.lock_);
+                out.fflags = std::exchange(happened_, 0) & settings_.fflags;
+            }
+            if (out.fflags & kProcessExit) {
+                out.data = exit_status_of(*process_);
+                out.flags |= kEventEof | kEventOneshot;
+            }
+            return out.fflags;
+        }
+        case kFilterSignal:
         case kFilterTimer: {
             SpinGuard guard(kqueue_.lock_);
             out.data = static_cast<std::int64_t>(std::exchange(expirations_, 0));

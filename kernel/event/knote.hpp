@@ -3,6 +3,7 @@
 
 #include <kernel/event/kevent.hpp>
 #include <kernel/event/knote_list.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/event/source.hpp>
 #include <kernel/sched/clock.hpp>
 
@@ -35,6 +36,7 @@ class Knote final : public EventSubscriber, public ListNode<FileKnoteTag>, publi
     const void* const table_;   // the descriptor table that gave `ident` its meaning; null for epoll
     Kevent settings_;
     EventSource* source_ = nullptr;
+    Ref<RefCounted> process_;  // PROCESS, SIGNAL: keeps source_
     Knote* next_in_bucket_ = nullptr;
 
     // Under the kqueue's spin lock.
@@ -43,9 +45,9 @@ class Knote final : public EventSubscriber, public ListNode<FileKnoteTag>, publi
     bool pending_ = false;   // something happened meanwhile, or while it was disabled
     bool disabled_ = false;
     bool spent_ = false;     // a delivered ONESHOT, about to be deleted
-    Events happened_ = 0;    // VNODE
+    Events happened_ = 0;    // VNODE, PROCESS
     bool triggered_ = false; // USER
-    std::uint64_t expirations_ = 0;
+    std::uint64_t expirations_ = 0;  // TIMER; of SIGNAL: how many came
     Nanoseconds deadline_ = 0, period_ = 0;
     Timer timer_;
 };

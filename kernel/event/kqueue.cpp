@@ -223,7 +223,7 @@ std::size_t Kqueue::collect(std::span<Kevent> out, SpinGuard& guard) {
         bool again = knote->pending_;
         if (report) {
             out[found++] = event;
-            if (flags & kEventOneshot) {
+            if ((flags | event.flags) & kEventOneshot) {
                 knote->disabled_ = knote->spent_ = true;
                 spent_++;
             } else if (flags & kEventDispatch) {

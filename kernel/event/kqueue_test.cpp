@@ -1,9 +1,11 @@
 #include <kernel/event/kqueue.hpp>
 
 #include <kernel/event/eventfd.hpp>
+#include <kernel/event/kevent_call.hpp>
 #include <kernel/event/poll.hpp>
 #include <kernel/event/timerfd.hpp>
 #include <kernel/ipc/pipe.hpp>
+#include <kernel/testing/current.hpp>
 #include <kernel/testing/host.hpp>
 #include <kernel/vfs/descriptor_table.hpp>
 #include <kernel/vfs/operations.hpp>
@@ -180,6 +182,56 @@ TEST_F(KqueueTest, VnodeNotes) {
     opened.reset();
     fs.reset();
     tmpfs->on_unmount();
+}
+
+TEST_F(KqueueTest, ProcessesAndSignals) {
+    kernel::testing::TestProcess& process = *kernel::testing::test_process;
+    ASSERT_TRUE(change(100, kFilterProcess, kEventAdd, kProcessExit | kProcessFork));
+    EXPECT_EQ(change(4711, kFilterProcess, kEventAdd, kProcessExit).error(), Errno::Srch);
+    ASSERT_TRUE(change(15, kFilterSignal, kEventAdd));
+    EXPECT_EQ(change(99, kFilterSignal, kEventAdd).error(), Errno::Inval);
+    EXPECT_TRUE(wait().empty());
+    process.life.notify(kProcessExec);
+    process.life.notify(kProcessFork);
+    process.signals.notify(signal_event(15));
+    process.signals.notify(signal_event(15));
+    process.signals.notify(signal_event(14));
+    auto events = wait();
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].fflags, kProcessFork);
+    EXPECT_EQ(events[1].data, 2);
+    process.life.notify(kProcessExit);
+    events = wait();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].data, 7 << 8);
+    EXPECT_TRUE(events[0].flags & kEventEof);
+    EXPECT_EQ(change(100, kFilterProcess, kEventDelete).error(), Errno::NoEnt);  // gone with the process
+}
+
+// kevent(2) itself: errors of changes come as events while there is room.
+TEST_F(KqueueTest, KeventCall) {
+    struct Lists final : KeventLists {
+        std::vector<Kevent> changes, events;
+        Result<Kevent> change(std::size_t i) override { return changes[i]; }
+        Result<> event(std::size_t i, const Kevent& e) override {
+            events.resize(i + 1);
+            events[i] = e;
+            return {};
+        }
+    } lists;
+    Ends p = pipe();
+    lists.changes = {{.ident = p.read, .filter = kFilterRead, .flags = kEventAdd | kEventReceipt},
+                     {.ident = 55, .filter = kFilterRead, .flags = kEventAdd},
+                     {.ident = p.read, .filter = kFilterWrite, .flags = kEventDelete},
+                     {.ident = p.write, .filter = kFilterWrite, .flags = kEventAdd}};
+    EXPECT_EQ(kevent(*queue_, *table_, lists, 4, 8, 0).value(), 3u);
+    EXPECT_EQ(lists.events[0].data, 0);
+    EXPECT_TRUE(lists.events[0].flags & kEventError);
+    EXPECT_EQ(lists.events[1].data, static_cast<int>(Errno::BadF));
+    EXPECT_EQ(lists.events[2].data, static_cast<int>(Errno::NoEnt));
+    EXPECT_EQ(kevent(*queue_, *table_, lists, 4, 1, 0).error(), Errno::BadF);  // no room for the second
+    EXPECT_EQ(kevent(*queue_, *table_, lists, 0, 8, 0).value(), 1u);
+    EXPECT_EQ(lists.events[0].filter, kFilterWrite);
 }
 
 TEST_F(KqueueTest, WaitersAreWoken) {

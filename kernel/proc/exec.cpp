@@ -2,6 +2,7 @@
 
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/base/make.hpp>
 #include <kernel/dev/random.hpp>
@@ -337,6 +338,7 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     process.personality = personality;
     set_command(process, me, path);
     reset_signals_for_exec(process);
+    process.life_events.notify(kProcessExec);
     me.clear_child_tid = me.robust_list = 0;
     process.arguments.clear();
     if (process.arguments.resize(std::min<std::size_t>(arguments.bytes(), kPageSize)))

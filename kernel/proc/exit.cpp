@@ -2,6 +2,7 @@
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/dev/acpi/power.hpp>
 #include <kernel/proc/futex.hpp>
 #include <kernel/proc/ids.hpp>
@@ -117,6 +118,7 @@ void end_process(Thread& me, Process& p) {
             release_orphans(*child->group);
     }
     p.state = ProcessState::Zombie;
+    p.life_events.notify(kProcessExit);
     if (p.parent && is_tie(*p.parent, p))
         release_orphans(*p.group);
     // From here on p belongs to whoever waits for it.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <kernel/base/vector.hpp>
+#include <kernel/event/source.hpp>
 #include <kernel/mm/vm_map.hpp>
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/clock.hpp>
@@ -74,6 +75,7 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     List<Process, SiblingTag> children;
     Ref<ProcessGroup> group;
     ProcessState state = ProcessState::Alive;
+    EventSource life_events, signal_events;  // kernel/event/process_source.hpp
     std::int32_t exit_code = 0;              // exit status, or
     Signal exit_signal_taken = Signal::None; // the signal that killed it
     Signal parent_signal = Signal::Chld;     // clone's exit signal

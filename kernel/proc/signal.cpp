@@ -3,6 +3,7 @@
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/event/process_source.hpp>
 
 #include <new>
 
@@ -131,6 +132,7 @@ void send_signal(Process& p, const SignalInfo& info) {
             return;
     }
     post(p, nullptr, info, new (std::nothrow) QueuedSignal);
+    p.signal_events.notify(signal_event(static_cast<unsigned>(info.signal)));
     if (info.signal == Signal::Cont && p.parent) {
         // Reported to a parent that waits with WCONTINUED.
         p.continue_reported = false;
@@ -139,8 +141,10 @@ void send_signal(Process& p, const SignalInfo& info) {
 }
 
 void send_signal(Thread& t, const SignalInfo& info) {
-    if (info.signal != Signal::None)
-        post(*t.process, &t, info, new (std::nothrow) QueuedSignal);
+    if (info.signal == Signal::None)
+        return;
+    post(*t.process, &t, info, new (std::nothrow) QueuedSignal);
+    t.process->signal_events.notify(signal_event(static_cast<unsigned>(info.signal)));
 }
 
 unsigned send_signal_to_group_locked(ProcessGroup& group, const SignalInfo& info) {

@@ -2,6 +2,7 @@
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/base/make.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/proc/ids.hpp>
 #include <kernel/proc/process.hpp>
 #include <kernel/proc/process_descriptor.hpp>
@@ -179,6 +180,7 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
             if (!child->vfork_left.wait(guard))
                 (void)child->vfork_left.wait(guard, Sleep::Uninterruptible, monotonic_now() + kLook);
     }
+    parent.life_events.notify(kProcessFork);
     return *id;
 }
 

@@ -1,5 +1,6 @@
 // The calling process of host tests: one process, root, with a file system and descriptors of the test's choice.
 #include <kernel/dev/tty/job_control.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/testing/current.hpp>
 
 namespace skep::kernel {
@@ -10,6 +11,7 @@ Ref<DescriptorTable> test_descriptors;
 Job test_job{100, 100, 100};
 std::vector<std::pair<std::int32_t, JobSignal>> test_signals;
 int pipe_signals = 0;
+TestProcess* test_process = new TestProcess;
 }  // namespace testing
 
 Caller current_caller() {
@@ -45,6 +47,17 @@ bool current_group_orphaned() {
 }
 std::int32_t session_of_group(std::int32_t group) {
     return group == 0 ? 0 : 100;
+}
+
+
+Result<ProcessSources> process_sources(std::int32_t process) {
+    if (process != 0 && process != testing::test_job.process)
+        return fail(Errno::Srch);
+    testing::TestProcess& only = *testing::test_process;
+    return ProcessSources{Ref<RefCounted>(&only), &only.life, &only.signals, only.ended};
+}
+std::uint32_t exit_status_of(RefCounted&) {
+    return 7 << 8;
 }
 
 }  // namespace skep::kernel

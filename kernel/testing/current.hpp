@@ -14,5 +14,10 @@ extern Ref<DescriptorTable> test_descriptors;
 extern Job test_job;
 extern std::vector<std::pair<std::int32_t, JobSignal>> test_signals;
 extern int pipe_signals;
+struct TestProcess final : RefCounted {
+    EventSource life, signals;
+    bool ended = false;
+};
+extern TestProcess* test_process;  // never freed
 
 }  // namespace skep::kernel::testing

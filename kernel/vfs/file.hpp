@@ -17,6 +17,9 @@ namespace skep::kernel {
 
 class Kqueue;
 class ProcessDescriptor;
+namespace linux_abi {
+class SignalFd;
+}
 class Socket;
 class TimerFd;
 class Tty;
@@ -81,6 +84,7 @@ class File : public RefCounted {
     virtual Kqueue* kqueue() { return nullptr; }
     virtual TimerFd* timerfd() { return nullptr; }
     virtual ProcessDescriptor* process_descriptor() { return nullptr; }
+    virtual linux_abi::SignalFd* signalfd() { return nullptr; }
     // What /proc/self/fd shows for a file without a name: "pipe", "socket", "anon_inode:[eventpoll]"...
     virtual const char* description() const { return "anon_inode"; }
 

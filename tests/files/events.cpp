@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
@@ -240,12 +241,34 @@ void timerfds() {
     CHECK(::read(absolute, &count, 8) == 8 && count == 1);
 }
 
+void signalfds() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    CHECK(::sigprocmask(SIG_BLOCK, &set, nullptr) == 0);
+    const Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)), epoll(::epoll_create1(0));
+    control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN);
+    epoll_event events[8];
+    CHECK(wait(epoll, events) == 0);
+    signalfd_siginfo info[4];
+    CHECK_ERROR(::read(fd, info, sizeof info), EAGAIN);
+    CHECK(::kill(::getpid(), SIGUSR1) == 0);
+    CHECK(wait(epoll, events, 1000) == 1);
+    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGUSR1 && info[0].ssi_pid == static_cast<unsigned>(::getpid()));
+    CHECK(wait(epoll, events) == 0);
+    CHECK(in_child([] { ::_exit(5); }) == 5);
+    CHECK(wait(epoll, events, 1000) == 1);
+    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGCHLD && info[0].ssi_status == 5);
+    CHECK(::sigprocmask(SIG_UNBLOCK, &set, nullptr) == 0);
+}
+
 }  // namespace
 
 const Case event_cases[] = {
     {"epoll_level", epoll_level}, {"epoll_edge", epoll_edge}, {"epoll_threads", epoll_threads},
     {"epoll_timeout_and_signal", epoll_timeout_and_signal}, {"poll", polling}, {"select", selecting},
-    {"eventfd", eventfds}, {"timerfd", timerfds},
+    {"eventfd", eventfds}, {"timerfd", timerfds}, {"signalfd", signalfds},
 };
 const unsigned event_case_count = std::size(event_cases);
 

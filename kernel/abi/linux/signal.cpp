@@ -1,9 +1,11 @@
 #include <kernel/abi/linux/signal_frame.hpp>
 #include <kernel/abi/linux/signal_mask.hpp>
 #include <kernel/abi/linux/signal_numbers.hpp>
+#include <kernel/abi/linux/signalfd.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/abi/linux/time.hpp>
 #include <kernel/proc/signal.hpp>
+#include <kernel/vfs/current.hpp>
 
 #include <algorithm>
 
@@ -208,8 +210,33 @@ Returns sigaltstack(Arguments a) {
     return 0;
 }
 
+// A descriptor of -1 makes a new one, else the mask of an old one changes.
+Returns signalfd4(Arguments a) {
+    constexpr std::uint64_t kCloseOnExec = 02000000, kNonblock = 04000;
+    if (a[2] != sizeof(LinuxSet) || (a[3] & ~(kCloseOnExec | kNonblock)))
+        return fail(Errno::Inval);
+    SignalSet set = from_linux_set(SKEP_TRY(copy_in<LinuxSet>(a[1])));
+    set = set & ~kUnblockable;
+    if (static_cast<std::int32_t>(a[0]) != -1) {
+        const Ref<File> file = SKEP_TRY(current_descriptors().get(static_cast<std::uint32_t>(a[0])));
+        if (!file->signalfd())
+            return fail(Errno::Inval);
+        file->signalfd()->set_mask(set);
+        return a[0];
+    }
+    Ref<SignalFd> file = SKEP_TRY(make_ref<SignalFd>(set, SKEP_TRY(process_sources(0)), a[3] & kNonblock ? kOpenNonblock : 0));
+    return current_descriptors().add(std::move(file), a[3] & kCloseOnExec, current_descriptor_limit());
+}
+
+Returns signalfd(Arguments a) {
+    const std::uint64_t arguments[] = {a[0], a[1], a[2], 0};
+    return signalfd4(arguments);
+}
+
 constexpr Syscall kCalls[] = {
     {13, "rt_sigaction", 4, rt_sigaction},
+    {282, "signalfd", 3, signalfd},
+    {289, "signalfd4", 4, signalfd4},
     {14, "rt_sigprocmask", 4, rt_sigprocmask},
     {15, "rt_sigreturn", 0, rt_sigreturn},
     {34, "pause", 0, pause},
