@@ -136,12 +136,13 @@ Result<> map_segments(VmMap& map, Program& program, const ElfImage& image, std::
     return {};
 }
 
-// The rest of a page in which a segment's file part ends is zeros. In the new address space.
+// The rest of a page in which a segment's file part ends is zeros, also past the segment's end: glibc's ld.so takes
+// its first memory from there and does not clear it. In the new address space.
 Result<> clear_tails(const ElfImage& image, std::uint64_t bias) {
     for (const ElfSegment& s : std::span(image.segments).first(image.segment_count)) {
         const std::uint64_t end = bias + s.address + s.file_size;
         if (s.file_size > 0 && s.memory_size > s.file_size && s.protection & kProtWrite && end % kPageSize != 0)
-            SKEP_TRY(clear_user(end, std::min(page_up(end) - end, s.memory_size - s.file_size)));
+            SKEP_TRY(clear_user(end, page_up(end) - end));
     }
     return {};
 }
