@@ -81,6 +81,7 @@ class File : public RefCounted {
     std::string_view opened_name() const { return name_.view(); }
     virtual Socket* socket() { return nullptr; }
     virtual Tty* tty() { return nullptr; }
+    virtual bool tty_master() const { return false; }  // the other side of tty(), a pty
     virtual Kqueue* kqueue() { return nullptr; }
     virtual TimerFd* timerfd() { return nullptr; }
     virtual ProcessDescriptor* process_descriptor() { return nullptr; }

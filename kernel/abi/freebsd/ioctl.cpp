@@ -2,10 +2,13 @@
 
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/freebsd/termios.hpp>
-#include <kernel/dev/tty/tty.hpp>
+#include <kernel/base/format.hpp>
+#include <kernel/dev/tty/pty.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/ioctl.hpp>
 #include <kernel/vfs/path.hpp>
+
+#include <array>
 
 namespace skep::kernel::freebsd_abi {
 
@@ -19,6 +22,7 @@ enum Request : std::uint32_t {
     kTiocDrain = 0x2000745e, kTiocFlush = 0x80047410, kTiocGetA = 0x402c7413, kTiocSetA = 0x802c7414,
     kTiocSetAW = 0x802c7415, kTiocSetAF = 0x802c7416, kTiocExcl = 0x2000740d, kTiocNxcl = 0x2000740e,
     kTiocStop = 0x2000746f, kTiocStart = 0x2000746e, kTiocSBrk = 0x2000747b, kTiocCBrk = 0x2000747a,
+    kTiocPtMaster = 0x2000741c,
     kTiocSDtr = 0x20007479, kTiocCDtr = 0x20007478, kTiocGDrainWait = 0x40047456, kTiocSDrainWait = 0x80047457,
 };
 
@@ -36,23 +40,31 @@ Result<> put_device_type(File& file, UserAddr argument) {
     return copy_out(argument, kTty);
 }
 
-// ttyname(3): the device's name below /dev, as it was opened.
+// ttyname(3): the device's name below /dev, as it was opened; ptsname(3): that of the terminal, asked of its master.
 Result<> put_device_name(File& file, UserAddr argument) {
     struct Request {  // struct fiodgname_arg
         std::int32_t size, padding;
         UserAddr buffer;
     };
+    static_assert(sizeof(Request) == 16);
     if (file.kind() != FileKind::Tty && file.kind() != FileKind::Device)
         return fail(Errno::NoTty);
-    if (!file.opened_in())
-        return fail(Errno::Inval);
     const auto request = SKEP_TRY(copy_in<Request>(argument));
-    const Text path = SKEP_TRY(path_of(current_fs(), file.opened_in(), file.opened_name()));
-    constexpr std::string_view kDevices = "/dev/";
-    std::string_view name = path.view();
-    if (!name.starts_with(kDevices))
-        return fail(Errno::Inval);
-    name.remove_prefix(kDevices.size());
+    std::array<char, 32> number;
+    Text path;
+    std::string_view name;
+    if (file.tty_master()) {
+        name = format_to(number, "pts/{}", static_cast<const PtyTerminal&>(*file.tty()).number());
+    } else {
+        if (!file.opened_in())
+            return fail(Errno::Inval);
+        path = SKEP_TRY(path_of(current_fs(), file.opened_in(), file.opened_name()));
+        constexpr std::string_view kDevices = "/dev/";
+        name = path.view();
+        if (!name.starts_with(kDevices))
+            return fail(Errno::Inval);
+        name.remove_prefix(kDevices.size());
+    }
     if (request.size < 0 || static_cast<std::size_t>(request.size) <= name.size())
         return fail(Errno::Inval);
     SKEP_TRY(copy_out(request.buffer, name.data(), name.size()));
@@ -81,7 +93,7 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
     case kTiocNotty:
         return tty.give_up_controlling();
     case kTiocGPgrp:
-        return copy_out(argument, SKEP_TRY(tty.foreground_group()));
+        return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
     case kTiocSPgrp:
         return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
     case kTiocGSid:
@@ -137,6 +149,8 @@ Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint
     default:
         break;
     }
+    if (request == kTiocPtMaster)
+        return file.tty_master() ? Result<std::uint64_t>(0) : fail(Errno::Inval);
     if (Tty* tty = file.tty())
         return done(tty_ioctl(file, *tty, request, argument));
     return file.ioctl(request, argument);

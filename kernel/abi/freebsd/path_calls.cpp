@@ -4,7 +4,7 @@
 #include <kernel/abi/arguments.hpp>
 #include <kernel/abi/file_service.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
-#include <kernel/dev/tty/tty.hpp>
+#include <kernel/dev/tty/pty.hpp>
 #include <kernel/sched/clock.hpp>
 
 #include <algorithm>
@@ -42,6 +42,13 @@ Returns openat(Arguments a) {
         SKEP_TRY(lock_whole_file(*file, (flags & kOExclusiveLock ? kExclusive : kShared) | (flags & kONonblock ? kNonblock : 0)));
     }
     return add_descriptor(std::move(file), flags & kOCloseOnExec);
+}
+// Here grantpt(3) and unlockpt(3) have nothing to do: the terminal is open to its owner at once.
+Returns posix_openpt(Arguments a) {
+    const auto flags = static_cast<std::uint32_t>(a[0]);
+    if (flags & ~(kOAccessMode | kONoControllingTty | kOCloseOnExec))
+        return fail(Errno::Inval);
+    return add_descriptor(SKEP_TRY(open_pty_master(file_flags(flags), false)), flags & kOCloseOnExec);
 }
 Returns open(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2]};
@@ -470,6 +477,7 @@ constexpr Syscall kCalls[] = {
     {501, "renameat", 4, renameat},
     {502, "symlinkat", 3, symlinkat},
     {503, "unlinkat", 3, unlinkat},
+    {504, "posix_openpt", 1, posix_openpt},
     {540, "chflagsat", 4, chflagsat, SyscallStatus::Partial, kNoFlags},
     {546, "futimens", 2, futimens},
     {547, "utimensat", 4, utimensat},

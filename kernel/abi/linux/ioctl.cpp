@@ -1,7 +1,9 @@
 #include <kernel/abi/linux/ioctl.hpp>
 
 #include <kernel/abi/linux/termios.hpp>
-#include <kernel/dev/tty/tty.hpp>
+#include <kernel/abi/linux/arguments.hpp>
+#include <kernel/base/format.hpp>
+#include <kernel/dev/tty/pty.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/ioctl.hpp>
 
@@ -14,7 +16,7 @@ enum Request : std::uint32_t {
     kTcGetS = 0x5401, kTcSetS = 0x5402, kTcSetSW = 0x5403, kTcSetSF = 0x5404, kTcSendBreak = 0x5409, kTcXonC = 0x540a,
     kTcFlush = 0x540b, kTiocSCtty = 0x540e, kTiocGPgrp = 0x540f, kTiocSPgrp = 0x5410, kTiocOutQ = 0x5411,
     kTiocGWinSz = 0x5413, kTiocSWinSz = 0x5414, kFioNRead = 0x541b, kFioNbio = 0x5421, kTiocNotty = 0x5422,
-    kTiocGSid = 0x5429, kFioNClex = 0x5450, kFioClex = 0x5451, kFioAsync = 0x5452,
+    kTiocGSid = 0x5429, kTiocGPtPeer = 0x5441, kFioNClex = 0x5450, kFioClex = 0x5451, kFioAsync = 0x5452,
     kTcGetS2 = 0x802c542a, kTcSetS2 = 0x402c542b, kTcSetSW2 = 0x402c542c, kTcSetSF2 = 0x402c542d,
 };
 
@@ -59,13 +61,24 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
             return {};
         case kTiocSCtty: return tty.make_controlling(argument == 1 && current_caller().superuser());
         case kTiocNotty: return tty.give_up_controlling();
-        case kTiocGPgrp: return copy_out(argument, SKEP_TRY(tty.foreground_group()));
+        case kTiocGPgrp: return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
         case kTiocSPgrp: return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
         case kTiocGSid: return copy_out(argument, SKEP_TRY(tty.session()));
         case kTiocGWinSz: return copy_out(argument, tty.window_size());
         case kTiocSWinSz: tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument))); return {};
         default: return (SKEP_TRY(file.ioctl(request, argument)), Result<>());
     }
+}
+
+// TIOCGPTPEER: the terminal of a master, opened whatever the caller can see of /dev.
+Result<std::uint64_t> open_peer(File& master, std::uint32_t flags) {
+    constexpr std::uint32_t kOpenAccess = 3, kONonblock = 04000, kOCloseOnExec = 02000000;
+    const Tty& tty = *master.tty();
+    char name[32];
+    const OpenHow how{.flags = ((flags & kOpenAccess) + 1) | (flags & kONonblock ? kOpenNonblock : 0), .no_controlling_tty = true};
+    const std::string_view path = format_to(name, "/dev/pts/{}", static_cast<const PtyTerminal&>(tty).number());
+    Ref<File> file = SKEP_TRY(open_file(actor(), {nullptr, path}, how));
+    return add_descriptor(std::move(file), flags & kOCloseOnExec);
 }
 
 }  // namespace
@@ -80,6 +93,8 @@ Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint
         case kTiocOutQ: return file.ioctl(kIoctlBytesWritable, argument);
         default: break;
     }
+    if (request == kTiocGPtPeer && file.tty_master())
+        return open_peer(file, static_cast<std::uint32_t>(argument));
     if (Tty* tty = file.tty()) {
         SKEP_TRY(tty_ioctl(file, *tty, request, argument));
         return 0;

@@ -42,7 +42,7 @@ Value open_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags, std:
     } else {
         file = SKEP_TRY(restartable(open_file(actor(), place, how)));
     }
-    if (Tty* tty = file->tty(); tty && !how.no_controlling_tty)
+    if (Tty* tty = file->tty(); tty && !how.no_controlling_tty && !file->tty_master())
         tty->opened_by_session_leader();
     return add_descriptor(std::move(file), flags & kOCloseOnExec);
 }

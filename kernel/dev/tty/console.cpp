@@ -1,6 +1,7 @@
 #include <kernel/dev/tty/console.hpp>
 
 #include <kernel/arch/x86_64/serial.hpp>
+#include <kernel/dev/tty/pty.hpp>
 #include <kernel/dev/tty/uart16550.hpp>
 #include <kernel/vfs/device.hpp>
 
@@ -43,6 +44,7 @@ Result<> init_console() {
     SKEP_TRY(register_device({.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)}, device));
     Ref<ControllingTtyDevice> controlling = SKEP_TRY(make_ref<ControllingTtyDevice>());
     SKEP_TRY(register_device({.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)}, controlling));
+    SKEP_TRY(register_ptys());
     return uart->start(*tty, kCom1Line);
 }
 

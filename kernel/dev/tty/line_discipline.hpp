@@ -7,6 +7,7 @@
 
 #include <kernel/dev/tty/termios.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -34,6 +35,8 @@ class LineDiscipline {
     // How much read() may take now: in canonical mode up to the end of the first line.
     bool can_read() const;
     std::size_t available() const;
+    // How many more bytes input() would keep; in canonical mode a line that has not ended always takes more, and loses it.
+    std::size_t room() const { return canonical() && !complete_ ? kInputCapacity : kInputCapacity - 1 - std::min(used_, kInputCapacity - 1); }
     // Takes up to `to.size()` bytes. 0 with `*end_of_file`: ^D at the start of a line.
     std::size_t read(std::span<std::uint8_t> to, bool* end_of_file);
 

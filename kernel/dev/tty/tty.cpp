@@ -10,6 +10,8 @@ namespace skep::kernel {
 
 namespace {
 
+// What one byte can become: a tab eight spaces.
+constexpr std::size_t kOutputGrowth = 8;
 constexpr Nanoseconds kTenthOfSecond = 100'000'000;
 
 // Every terminal, to find a session's.
@@ -52,7 +54,7 @@ class Collected final : public OutputSink {
 
 }  // namespace
 
-Tty::Tty(TtyDriver& driver) : driver_(driver) {
+Tty::Tty(TtyDriver& driver, const WindowSize& window) : driver_(driver), window_(window) {
     SpinGuard guard(all().lock);
     all().list.push_back(*this);
 }
@@ -105,25 +107,40 @@ void Tty::input(std::span<const std::uint8_t> bytes) {
     }
     if (readable)
         wake_readers();
-    if (restarted) {
-        writers_.wake_all();
-        events_.notify(kWritable);
+    if (restarted)
+        output_drained();
+}
+
+void Tty::output_drained() {
+    {
+        SpinGuard guard(state_lock_);
+        drain_count_++;
     }
+    writers_.wake_all();
+    events_.notify(kWritable);
+}
+
+std::size_t Tty::input_room() {
+    MutexGuard guard(lock_);
+    return discipline_.room();
 }
 
 void Tty::hang_up() {
-    std::int32_t group;
+    std::int32_t group, session;
     {
         SpinGuard guard(state_lock_);
         hung_up_ = true;
-        group = foreground_;
+        group = std::exchange(foreground_, 0);
+        session = std::exchange(session_, 0);
     }
-    if (group) {
-        signal_group(group, JobSignal::Hangup);
-        signal_group(group, JobSignal::Continue);
-    }
+    // The leader's group has the session's number.
+    for (std::int32_t told : {session, group == session ? 0 : group})
+        if (told) {
+            signal_group(told, JobSignal::Hangup);
+            signal_group(told, JobSignal::Continue);
+        }
     wake_readers();
-    writers_.wake_all();
+    output_drained();
     events_.notify(kReadable | kWritable | kHangup);
 }
 
@@ -151,7 +168,7 @@ Result<> Tty::check_background(JobSignal signal) {
 }
 
 // Waits for input by the rules of the mode. -> 0: end of file, or MIN is 0 and nothing came.
-Result<std::size_t> Tty::take(std::span<std::uint8_t> to, bool nonblocking) {
+Result<std::size_t> Tty::take(std::span<std::uint8_t> to, bool nonblocking, bool* taken) {
     Nanoseconds deadline = kForever;
     bool timed = false;
     std::size_t done = 0;
@@ -169,6 +186,7 @@ Result<std::size_t> Tty::take(std::span<std::uint8_t> to, bool nonblocking) {
             bool end_of_file;
             const std::size_t size = discipline_.read(to.subspan(done), &end_of_file);
             done += size;
+            *taken |= size || end_of_file;
             if (end_of_file || hung_up)
                 return done;
             if (discipline_.canonical()) {
@@ -204,8 +222,11 @@ Result<std::size_t> Tty::read(Uio& uio, bool nonblocking) {
     if (!uio.remaining())
         return 0;
     std::array<std::uint8_t, 512> buffer;
-    const std::size_t size = SKEP_TRY(take({buffer.data(), std::min(buffer.size(), uio.remaining())}, nonblocking));
-    return uio.put(buffer.data(), size);
+    bool taken = false;
+    const auto size = take({buffer.data(), std::min(buffer.size(), uio.remaining())}, nonblocking, &taken);
+    if (taken)
+        driver_.input_taken();
+    return uio.put(buffer.data(), SKEP_TRY(size));
 }
 
 Result<std::size_t> Tty::write(Uio& uio, bool nonblocking) {
@@ -214,24 +235,29 @@ Result<std::size_t> Tty::write(Uio& uio, bool nonblocking) {
     std::array<std::uint8_t, 512> buffer;
     std::size_t done = 0;
     while (uio.remaining()) {
-        {
-            SpinGuard guard(state_lock_);
-            if (hung_up_)
-                return fail(Errno::Io);
-        }
-        const std::size_t size = std::min(buffer.size(), uio.remaining());
+        std::size_t size = std::min(buffer.size(), uio.remaining());
         for (;;) {
-            MutexGuard guard(lock_);
-            if (!discipline_.output_stopped())
-                break;
-            guard.unlock();
+            std::uint64_t seen;
+            {
+                SpinGuard guard(state_lock_);
+                if (hung_up_)
+                    return fail(Errno::Io);
+                seen = drain_count_;
+            }
+            {
+                MutexGuard guard(lock_);
+                const std::size_t room = driver_.room() / kOutputGrowth;
+                if (!discipline_.output_stopped() && room) {
+                    size = std::min(size, room);
+                    break;
+                }
+            }
             if (nonblocking)
                 return done ? Result<std::size_t>(done) : fail(Errno::Again);
             SpinGuard state(state_lock_);
-            // ^Q may have come between: a short sleep instead of a lost wake-up.
-            auto woken = writers_.wait(state, Sleep::Interruptible, monotonic_now() + kTenthOfSecond);
-            if (!woken && woken.error() == Errno::Intr)
-                return done ? Result<std::size_t>(done) : fail(Errno::Intr);
+            while (drain_count_ == seen)
+                if (auto woken = writers_.wait(state); !woken)
+                    return done ? Result<std::size_t>(done) : fail(woken.error());
         }
         auto taken = uio.take(buffer.data(), size);
         if (!taken)
@@ -258,7 +284,7 @@ Events Tty::ready(Events interest) {
     MutexGuard guard(lock_);
     if (discipline_.can_read())
         events |= kReadable;
-    if (!discipline_.output_stopped())
+    if (!discipline_.output_stopped() && driver_.room() >= kOutputGrowth)
         events |= kWritable;
     return events & interest;
 }
@@ -285,14 +311,18 @@ Result<> Tty::set_settings(const Termios& settings, ApplyWhen when) {
     }
     if (readable)
         wake_readers();
-    writers_.wake_all();
+    output_drained();
     return {};
 }
 
 void Tty::flush(bool input, bool) {
-    MutexGuard guard(lock_);
-    if (input)
+    if (!input)
+        return;
+    {
+        MutexGuard guard(lock_);
         discipline_.flush_input();
+    }
+    driver_.input_taken();
 }
 
 WindowSize Tty::window_size() {
@@ -344,9 +374,9 @@ Result<> Tty::give_up_controlling() {
     return {};
 }
 
-Result<std::int32_t> Tty::foreground_group() {
+Result<std::int32_t> Tty::foreground_group(bool from_master) {
     const Job job = current_job();
-    if (!is_controlling_of(job))
+    if (!from_master && !is_controlling_of(job))
         return fail(Errno::NoTty);
     SpinGuard guard(state_lock_);
     return foreground_;

@@ -16,6 +16,10 @@ class TtyDriver {
   public:
     // Sends bytes to the device; may wait. Not every byte need be taken. -> how many were.
     virtual std::size_t write(std::span<const std::uint8_t>) = 0;
+    // How many bytes write() would take now without waiting; programs wait for more. output_drained() says when.
+    virtual std::size_t room() { return ~std::size_t{0}; }
+    // A program has read: there may be room for more input. Called without the terminal's locks.
+    virtual void input_taken() {}
 
   protected:
     ~TtyDriver() = default;
@@ -25,14 +29,19 @@ enum class ApplyWhen : std::uint8_t { Now, AfterOutput, AfterOutputFlushingInput
 
 class Tty : public RefCounted, public ListNode<> {
   public:
-    explicit Tty(TtyDriver& driver);
+    explicit Tty(TtyDriver& driver, const WindowSize& window = {});
     ~Tty() override;
 
-    Result<Ref<File>> open(std::uint32_t flags);
+    virtual Result<Ref<File>> open(std::uint32_t flags);
+    // An open file of this terminal came, or lost its last descriptor.
+    virtual void opened() {}
+    virtual void closed() {}
 
     // From the driver.
     void input(std::span<const std::uint8_t> bytes);
-    void hang_up();  // reads end, writes fail, the session is told
+    void hang_up();         // reads end, writes fail, the session is told and loses its terminal
+    void output_drained();  // there is room again
+    std::size_t input_room();  // how many bytes input() would keep
 
     Result<std::size_t> read(Uio&, bool nonblocking);
     Result<std::size_t> write(Uio&, bool nonblocking);
@@ -50,7 +59,7 @@ class Tty : public RefCounted, public ListNode<> {
     void opened_by_session_leader();     // becomes the controlling terminal if the session has none
     Result<> make_controlling(bool steal);  // TIOCSCTTY: Perm
     Result<> give_up_controlling();      // TIOCNOTTY
-    Result<std::int32_t> foreground_group();
+    Result<std::int32_t> foreground_group(bool from_master = false);
     Result<> set_foreground_group(std::int32_t group);
     Result<std::int32_t> session();
     // The session's leader has ended.
@@ -61,7 +70,7 @@ class Tty : public RefCounted, public ListNode<> {
   private:
     Result<> check_background(JobSignal);
     bool is_controlling_of(const Job&);
-    Result<std::size_t> take(std::span<std::uint8_t> to, bool nonblocking);
+    Result<std::size_t> take(std::span<std::uint8_t> to, bool nonblocking, bool* taken);
     void wake_readers();
 
     TtyDriver& driver_;
@@ -72,6 +81,7 @@ class Tty : public RefCounted, public ListNode<> {
     SpinLock state_lock_{"Tty state"};
     WaitQueue readers_, writers_;
     std::uint64_t input_count_ = 0;  // of inputs: a reader sees that something came
+    std::uint64_t drain_count_ = 0;  // the same for writers
     bool hung_up_ = false;
     std::int32_t session_ = 0, foreground_ = 0;
     EventSource events_;

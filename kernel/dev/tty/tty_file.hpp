@@ -8,7 +8,12 @@ namespace skep::kernel {
 
 class TtyFile final : public File {
   public:
-    TtyFile(Ref<Tty> tty, std::uint32_t flags) : File(FileKind::Tty, flags), tty_(std::move(tty)) {}
+    TtyFile(Ref<Tty> tty, std::uint32_t flags) : File(FileKind::Tty, flags), tty_(std::move(tty)) { tty_->opened(); }
+    ~TtyFile() override { on_last_close(); }
+    void on_last_close() override {
+        if (!closed_.exchange(true))
+            tty_->closed();
+    }
     Result<std::size_t> read(Uio& uio, std::uint64_t*) override { return tty_->read(uio, nonblocking()); }
     Result<std::size_t> write(Uio& uio, std::uint64_t*) override { return tty_->write(uio, nonblocking()); }
     Result<std::uint64_t> ioctl(std::uint64_t request, UserAddr argument) override {
@@ -26,6 +31,7 @@ class TtyFile final : public File {
 
   private:
     Ref<Tty> tty_;
+    std::atomic<bool> closed_{false};
 };
 
 }  // namespace skep::kernel
