@@ -1,7 +1,9 @@
 #include <kernel/dev/tty/console.hpp>
 
 #include <kernel/arch/x86_64/serial.hpp>
+#include <kernel/base/log.hpp>
 #include <kernel/dev/tty/pty.hpp>
+#include <kernel/dev/tty/screen.hpp>
 #include <kernel/dev/tty/uart16550.hpp>
 #include <kernel/vfs/device.hpp>
 
@@ -12,6 +14,20 @@ namespace {
 constexpr std::uint32_t kCom1Line = 4;  // ISA IRQ
 // As Linux numbers them (admin-guide/devices.txt).
 constexpr std::uint32_t kTtyMajor = 5, kTtyMinor = 0, kConsoleMinor = 1, kSerialMajor = 4, kSerialMinor = 64;
+
+// The serial line and, where there is one, the screen show the same.
+class ConsoleOutput final : public TtyDriver {
+  public:
+    explicit ConsoleOutput(Uart16550& uart) : uart_(uart) {}
+    std::size_t write(std::span<const std::uint8_t> bytes) override {
+        const std::size_t taken = uart_.write(bytes);
+        screen_write(taken ? bytes.first(taken) : bytes);
+        return taken;
+    }
+
+  private:
+    Uart16550& uart_;
+};
 
 class TtyDevice final : public Device {
   public:
@@ -38,13 +54,19 @@ Result<> init_console() {
     static Uart16550* uart = new (std::nothrow) Uart16550(kCom1);
     if (!uart)
         return fail(Errno::NoMem);
-    Ref<Tty> tty = SKEP_TRY(make_ref<Tty>(*uart));
+    static ConsoleOutput* output = new (std::nothrow) ConsoleOutput(*uart);
+    if (!output)
+        return fail(Errno::NoMem);
+    Ref<Tty> tty = SKEP_TRY(make_ref<Tty>(*output, WindowSize{.rows = 24, .columns = 80, .width = 0, .height = 0}));
     Ref<TtyDevice> device = SKEP_TRY(make_ref<TtyDevice>(tty));
     SKEP_TRY(register_device({.name = "console", .permissions = 0600, .number = device_number(kTtyMajor, kConsoleMinor)}, device));
     SKEP_TRY(register_device({.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)}, device));
     Ref<ControllingTtyDevice> controlling = SKEP_TRY(make_ref<ControllingTtyDevice>());
     SKEP_TRY(register_device({.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)}, controlling));
     SKEP_TRY(register_ptys());
+    if (init_screen())
+        if (auto keyboard = start_keyboard(*tty); !keyboard)
+            log("console: a screen, but no keyboard (error {})", static_cast<unsigned>(keyboard.error()));
     return uart->start(*tty, kCom1Line);
 }
 
