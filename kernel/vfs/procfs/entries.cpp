@@ -6,6 +6,8 @@
 #include <kernel/vfs/path.hpp>
 #include <kernel/vfs/procfs/proc_vnode.hpp>
 
+#include <algorithm>
+
 namespace skep::kernel {
 
 namespace {
@@ -44,7 +46,12 @@ Result<> seconds_text(TextBuilder& text, std::uint64_t nanoseconds) {
 
 Result<> uptime(std::int32_t, TextBuilder& text) {
     SKEP_TRY(seconds_text(text, monotonic_now()));
-    return text.append(" 0.00\n");
+    std::uint64_t idle = 0;
+    for (std::uint32_t cpu = 0; cpu < view_cpu_count(); cpu++)
+        idle += view_idle_time(cpu);
+    SKEP_TRY(text.append(" "));
+    SKEP_TRY(seconds_text(text, idle));
+    return text.append("\n");
 }
 
 Result<> loadavg(std::int32_t, TextBuilder& text) {
@@ -56,9 +63,18 @@ Result<> loadavg(std::int32_t, TextBuilder& text) {
 }
 
 Result<> machine_stat(std::int32_t, TextBuilder& text) {
-    SKEP_TRY(text.append("cpu  0 0 0 0 0 0 0 0 0 0\n"));
-    for (std::uint32_t cpu = 0; cpu < view_cpu_count(); cpu++)
-        SKEP_TRY(text.format("cpu{} 0 0 0 0 0 0 0 0 0 0\n", cpu));
+    // Programs and kernel are not told apart: all that is not idle counts as user time.
+    const std::uint64_t up = monotonic_now();
+    std::uint64_t all_busy = 0, all_idle = 0;
+    TextBuilder each;
+    for (std::uint32_t cpu = 0; cpu < view_cpu_count(); cpu++) {
+        const std::uint64_t idle = std::min(view_idle_time(cpu), up), busy = up - idle;
+        all_busy += busy;
+        all_idle += idle;
+        SKEP_TRY(each.format("cpu{} {} 0 0 {} 0 0 0 0 0 0\n", cpu, busy / kTick, idle / kTick));
+    }
+    SKEP_TRY(text.format("cpu  {} 0 0 {} 0 0 0 0 0 0\n", all_busy / kTick, all_idle / kTick));
+    SKEP_TRY(text.append(each.view()));
     return text.format("btime {}\n", (realtime_now() - static_cast<std::int64_t>(monotonic_now())) / static_cast<std::int64_t>(kSecond));
 }
 

@@ -142,6 +142,16 @@ std::uint32_t view_cpu_count() {
     return cpu_count;
 }
 
+// Read while the CPU goes on: a value from just before or just after its last switch.
+std::uint64_t view_idle_time(std::uint32_t number) {
+    const Cpu& cpu = *cpus[number];
+    const Thread* idle = cpu.idle;
+    if (!idle)
+        return 0;
+    const Nanoseconds now = monotonic_now(), since = idle->switched_in;
+    return idle->run_time + (cpu.thread == idle && now > since ? now - since : 0);
+}
+
 Result<> show_cpu(std::uint32_t cpu, TextBuilder& text) {
     // SDM volume 2A, CPUID: leaf 0 names the vendor, leaves 0x80000002..4 the model.
     auto leaf = [](std::uint32_t number) {

@@ -27,6 +27,7 @@ Result<Ref<Vnode>> executable_of(std::int32_t process);
 Result<Ref<DescriptorTable>> descriptors_of(std::int32_t process);
 Result<Ref<FsContext>> fs_of(std::int32_t process);
 std::uint32_t view_cpu_count();
+std::uint64_t view_idle_time(std::uint32_t cpu);  // nanoseconds since boot
 Result<> show_cpu(std::uint32_t cpu, TextBuilder&);
 
 }  // namespace skep::kernel
