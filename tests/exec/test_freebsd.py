@@ -8,15 +8,18 @@ import pytest
 
 from demo.command import run
 
-SOURCE = Path(__file__).parent / "gobsd"
+HERE = Path(__file__).parent
+
+
+def build(name: str, folder: Path) -> Path:
+    subprocess.run(["go", "build", "-trimpath", "-o", folder / name, "."], cwd=HERE / name, check=True,
+                   env={**os.environ, "GOOS": "freebsd", "GOARCH": "amd64", "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"})
+    return folder / name
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp("gobsd") / "gobsd"
-    subprocess.run(["go", "build", "-trimpath", "-o", out, "."], cwd=SOURCE, check=True,
-                   env={**os.environ, "GOOS": "freebsd", "GOARCH": "amd64", "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"})
-    return out
+    return build("gobsd", tmp_path_factory.mktemp("gobsd"))
 
 
 @pytest.mark.parametrize("cpus", [1, 2])
@@ -24,3 +27,13 @@ def test_a_go_program(rig, program, cpus):
     done = run(rig, "/root/gobsd", add=[program], cpus=cpus)
     assert done.output == "freebsd/amd64\nfiles: ok\ngoroutines: ok\ntcp: ok\n", done.errors
     assert done.status == 0
+
+
+KQUEUE = "READ, WRITE: ok\nVNODE: ok\nPROC: ok\nSIGNAL: ok\nTIMER: ok\nUSER: ok\nreceipts: ok\nshared queue: ok\n"
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_kqueue(rig, tmp_path, cpus):
+    """Every filter, as the native personality has it."""
+    done = run(rig, "/root/gokqueue", add=[build("gokqueue", tmp_path)], cpus=cpus)
+    assert (done.status, done.output) == (0, KQUEUE), done.errors

@@ -1,0 +1,3 @@
+module gokqueue
+
+go 1.19
