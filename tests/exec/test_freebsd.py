@@ -37,3 +37,8 @@ def test_kqueue(rig, tmp_path, cpus):
     """Every filter, as the native personality has it."""
     done = run(rig, "/root/gokqueue", add=[build("gokqueue", tmp_path)], cpus=cpus)
     assert (done.status, done.output) == (0, KQUEUE), done.errors
+
+
+def test_pty(rig, tmp_path):
+    done = run(rig, "/root/gopty", add=[build("gopty", tmp_path)], cpus=2)
+    assert (done.status, done.output) == (0, "names: ok\nsession: ok\n"), done.errors

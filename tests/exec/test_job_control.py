@@ -24,7 +24,8 @@ class Shell:
         self.machine.send(keys.encode())
 
     def prompt(self) -> None:
-        self.wait(r"# $")
+        # The shell asks the terminal where the cursor is; a serial line does not say.
+        self.wait(r"# (\x1b\[6n)?$")
 
     def ask(self, command: str, answer: str) -> None:
         self.type(command + "\r")

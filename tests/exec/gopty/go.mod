@@ -1,0 +1,3 @@
+module gopty
+
+go 1.19
