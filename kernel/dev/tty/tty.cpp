@@ -356,6 +356,9 @@ Result<> Tty::make_controlling(bool steal) {
     if (present && present.get() != this)
         return fail(Errno::Perm);
     SpinGuard guard(state_lock_);
+    // A terminal that has hung up stays without a session: whoever finds one by its session may keep it.
+    if (hung_up_)
+        return fail(Errno::Io);
     if (session_ == job.session)
         return {};
     if (session_ && !steal)
