@@ -16,7 +16,7 @@ def test_status_comes_back(rig):
 
 def test_process_tools(rig):
     """ps, top and free find in /proc what they look for."""
-    done = run(rig, "sh", "-c", "sleep 1000 & ps; top -b -n 1 | head -n 6; free -k; kill $!", cpus=2)
+    done = run(rig, "sh", "-c", "sleep 1000 & ps; top -b -n 1 | head -n 20; free -k; kill $!", cpus=2)
     assert done.status == 0, done.output + done.errors
     assert re.search(r"^ +1 root +/sbin/init$", done.output, re.MULTILINE), done.output
     assert re.search(r"^ +\d+ root +sleep 1000$", done.output, re.MULTILINE), done.output

@@ -62,7 +62,7 @@ def converse(shell: Shell) -> None:
     # ^Z stops it; bg lets it go on behind, kill ends it.
     shell.start("exec sleep 1001")
     shell.type("\x1a")
-    shell.wait(r"^\[1\]\+\s+Stopped")
+    shell.wait(r"\[1\]\+\s+Stopped")
     shell.prompt()
     shell.ask("bg", r"^\[1\] ")
     shell.ask("jobs", r"^\[1\]\+\s+Running")
