@@ -75,7 +75,8 @@ def converse(shell: Shell) -> None:
     shell.type("fg\r")
     shell.wait(r"^sh -c ")
     shell.type("to cat\r")
-    shell.wait(r"^to cat\r?\r?\n(?=to cat)")
+    shell.wait(r"^to cat\r?$")  # the echo
+    shell.wait(r"^to cat\r?$")
     shell.type("\x04")
     shell.wait(r"^end\r?$")
     shell.prompt()
