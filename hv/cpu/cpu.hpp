@@ -55,8 +55,14 @@ struct Cpu {
     std::atomic<bool> pending_nmi{false};
     u64 root_tsc_aux = 0;  // IA32_TSC_AUX of the root domain, which leaves to write it
     // Frames were withdrawn from the root domain: what its TLB knows has to go before it runs on
-    // here. A CPU that is in a guest (`in_guest`) comes by on its way back.
-    std::atomic<bool> drop_translations{false}, in_guest{false};
+    // here. Taken with the NMI that follows.
+    std::atomic<bool> drop_translations{false};
+    void take_requests() {
+        if (drop_translations) {
+            root->flush_tlb();
+            drop_translations = false;
+        }
+    }
 
     std::array<u64, 7> gdt{};
     TaskState task_state{};

@@ -172,11 +172,11 @@ void Vcpu::use_debug_registers() {
     if (apic_.xapic() && (apic_.base() & apic::kBaseAddress) == gpa.frame().value)
         return access_apic(static_cast<u32>(gpa.offset()));
 
-    const auto mapping = vm_.tables.lookup(gpa.value);
     page_->mmio = {gpa.value, fault.access, 0};
     // A page that is only absent will be there when the instruction runs again.
-    if (mapping && mapping->protection == abi::kNone)
+    if (vm_.tables.is_absent(gpa.value))
         return ExitReason::PageAbsent;
+    const auto mapping = vm_.tables.lookup(gpa.value);
     wants_code_ = true;
     if (!mapping)
         return ExitReason::Mmio;
@@ -208,6 +208,7 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
         case ExitKind::Nmi:
             // For the root domain, or only to make this vCPU look at its requests.
             check_events_ = true;
+            Cpu::current().take_requests();
             return Cpu::current().pending_nmi ? Leave(ExitReason::Interrupted) : Leave();
         case ExitKind::InterruptWindow:
         case ExitKind::NmiWindow:

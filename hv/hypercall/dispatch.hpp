@@ -26,7 +26,9 @@ Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument);
 
 Result<u64> call_vm_map(const Cpu& cpu, const Arguments& arguments);
 Result<u64> call_vm_unmap(const Arguments& arguments);
-Result<u64> call_vm_protect(const Arguments& arguments);
+// vm_protect of a page that gains access. False: not such a case, nothing done.
+bool grant_page(u64 id, u64 gpa, u64 size, u64 protection);
+Result<u64> call_vm_protect(u64 id, u64 gpa, u64 size, u64 protection);
 Result<u64> call_vm_dirty_log(const Arguments& arguments);
 Result<u64> call_vm_set_cpuid(const Arguments& arguments);
 Result<u64> call_vm_send_msi(const Arguments& arguments);

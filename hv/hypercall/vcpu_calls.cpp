@@ -71,9 +71,7 @@ Result<u64> call_vcpu_destroy(const Arguments& a) {
 
 Result<u64> call_vcpu_run(Cpu& cpu, u64 id, u64 index) {
     return vm_table().with_vcpu(cpu, id, index, [&](Vcpu& vcpu) -> Result<u64> {
-        cpu.in_guest = true;
         vcpu.run(cpu);
-        cpu.in_guest = false;
         return 0;
     });
 }

@@ -84,16 +84,23 @@ Result<u64> call_vm_unmap(const Arguments& a) {
     }));
 }
 
-Result<u64> call_vm_protect(const Arguments& a) {
-    const auto [id, gpa, size, protection, unused1, unused2] = a;
+bool grant_page(u64 id, u64 gpa, u64 size, u64 protection) {
+    if (size != kPageSize || !valid_protection(protection))
+        return false;
+    return vm_table()
+        .with_vm(id,
+                 [&](Vm& vm) -> Status {
+                     auto guard = vm.tables_lock.lock();
+                     return vm.tables.grant(gpa, static_cast<u32>(protection))
+                                ? Status{}
+                                : fail(abi::Error::Invalid);
+                 })
+        .has_value();
+}
+
+Result<u64> call_vm_protect(u64 id, u64 gpa, u64 size, u64 protection) {
     if (!valid_protection(protection))
         return fail(abi::Error::Invalid);
-    const auto granted = vm_table().with_vm(id, [&](Vm& vm) -> Result<u64> {
-        auto guard = vm.tables_lock.lock();
-        return vm.tables.grant(gpa, size, static_cast<u32>(protection)) ? 1 : 0;
-    });
-    if (!granted || *granted != 0)
-        return granted ? Result<u64>(0) : granted;
     return zero_if(vm_table().with_vm_flushed(id, [&](Vm& vm) -> Status {
         auto guard = vm.tables_lock.lock();
         return vm.tables.protect(gpa, size, static_cast<u32>(protection));

@@ -91,15 +91,37 @@ class PageTable {
 
     // The frequent case of protect: a page that is mapped as such gains access, so nothing cached
     // can be stale. False: something else, which protect has to judge.
-    bool grant(u64 address, u64 size, u32 protection) {
-        unsigned level = 0;
-        if (size != kPageSize || !is_aligned(address, kPageSize) || address >= kAddressLimit)
+    bool grant(u64 address, u32 protection) {
+        if (!is_aligned(address, kPageSize) || address >= kAddressLimit)
             return false;
-        u64* entry = find_leaf(address, level);
-        if (entry == nullptr || level != 1 || (owner_protection(*entry) & ~protection) != 0)
+        if (address >> 21 != granted_region_) {
+            unsigned level = 0;
+            u64* found = find_leaf(address, level);
+            if (found == nullptr || level != 1)
+                return false;
+            granted_region_ = address >> 21;
+            granted_table_ = found - index(address, 1);
+        }
+        u64& entry = granted_table_[index(address, 1)];
+        const u64 before = entry;
+        if ((before & (kMapped | kLogged)) != kMapped ||
+            (owner_protection(before) & ~protection) != 0)
             return false;
-        change(*entry, level, protection);
+        store(entry, leaf(frame_of(before), 1, protection, before & type_mask()));
         return true;
+    }
+
+    // A mapping without any access.
+    bool is_absent(u64 address) const {
+        u64 entry = root_->value;
+        for (unsigned level = kLevels; level != 0; --level) {
+            entry = memory_.entries(frame_of(entry))[index(address, level)];
+            if ((entry & kMapped) != 0)
+                return owner_protection(entry) == abi::kNone && address < kAddressLimit;
+            if (entry == 0)
+                return false;
+        }
+        return false;
     }
 
     std::optional<Mapping> lookup(u64 address) const {
@@ -345,6 +367,9 @@ class PageTable {
     const TableFormat& format_;
     Memory& memory_;
     std::optional<Hpa> root_;
+    // Where `grant` was last: a table stays where it is once there is one.
+    u64 granted_region_ = ~u64{0};
+    u64* granted_table_ = nullptr;
 };
 
 }  // namespace skep::hv

@@ -195,6 +195,27 @@ TEST_P(PageTableTest, DirtyLogTellsExactlyWhatWasWritten) {
     EXPECT_FALSE(tables.dirty_note_write(0));
 }
 
+TEST_P(PageTableTest, GrantsSmallPagesThatGainAccess) {
+    ASSERT_TRUE(map(0, kPageSize2M, kPageSize2M, abi::kNone));
+    EXPECT_TRUE(tables.is_absent(0x5fff));
+    EXPECT_FALSE(tables.grant(0x5000, kAll)) << "a large page";
+    ASSERT_TRUE(map(kPageSize2M, 0x1000, kPageSize2M, abi::kNone));
+    for (const u64 gpa : {kPageSize2M, kPageSize2M + 0x7000, 2 * kPageSize2M - kPageSize}) {
+        EXPECT_TRUE(tables.is_absent(gpa));
+        EXPECT_TRUE(tables.grant(gpa, kRw));
+        EXPECT_TRUE(can_write(gpa));
+        EXPECT_FALSE(tables.is_absent(gpa));
+        EXPECT_EQ(tables.lookup(gpa)->address.value, gpa - kPageSize2M + 0x1000);
+    }
+    EXPECT_FALSE(tables.grant(kPageSize2M, abi::kRead)) << "loses access";
+    EXPECT_TRUE(tables.grant(kPageSize2M, kAll));
+    ASSERT_TRUE(tables.unmap(kPageSize2M, kPageSize));
+    EXPECT_FALSE(tables.grant(kPageSize2M, kAll));
+    EXPECT_FALSE(tables.grant(8 * kPageSize2M, kAll));
+    tables.dirty_start(kPageSize2M, kPageSize2M);
+    EXPECT_FALSE(tables.grant(kPageSize2M + 0x1000, kAll)) << "is watched";
+}
+
 // A page that loses and gains access under the log stays watched, written to or not.
 TEST_P(PageTableTest, DirtyLogSurvivesChangesOfProtection) {
     ASSERT_TRUE(map(0, 0, 8 * kPageSize));
@@ -205,7 +226,7 @@ TEST_P(PageTableTest, DirtyLogSurvivesChangesOfProtection) {
         EXPECT_EQ(hardware_leaf(page * kPageSize), 0u);
     }
     for (const u64 page : {u64{0}, u64{1}, u64{2}})
-        ASSERT_TRUE(tables.grant(page * kPageSize, kPageSize, kAll));
+        ASSERT_TRUE(tables.protect(page * kPageSize, kPageSize, kAll));
     guest_writes(0x2000);
     std::vector<u8> found(1);
     tables.dirty_harvest(0, 8 * kPageSize, found);

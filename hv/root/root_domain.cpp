@@ -70,10 +70,6 @@ void prepare(Cpu& cpu) {
     root.acquire(cpu);
     write_entry_state(root, entry);
     for (;;) {
-        if (cpu.drop_translations.load()) {
-            root.flush_tlb();
-            cpu.drop_translations = false;
-        }
         root.enter();
         handle_root_exit(cpu, root, root.exit);
     }
@@ -88,10 +84,11 @@ void root_domain_drop_translations(const Cpu& self) {
         if (&cpu == &self || !cpu.running)
             continue;
         cpu.drop_translations = true;
-        while (cpu.drop_translations && !cpu.in_guest) {
+        // Until one leaves the root domain or a guest: what is under way in hv is over by then.
+        while (cpu.drop_translations) {
             cpu.kicked = true;
             send_ipi(cpu.apic_id, Ipi::Nmi);
-            for (int spin = 0; spin < 10'000 && cpu.drop_translations && !cpu.in_guest; ++spin)
+            for (int spin = 0; spin < 10'000 && cpu.drop_translations; ++spin)
                 pause();
         }
     }

@@ -252,6 +252,8 @@ void handle_root_exit(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
             }
             return root.inject(Event::general_protection());
         case ExitKind::Nmi:
+            cpu.take_requests();
+            return take_nmi(cpu, root);
         case ExitKind::NmiWindow:
             return take_nmi(cpu, root);
         case ExitKind::Interrupt:

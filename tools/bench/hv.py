@@ -1,10 +1,11 @@
 """What hv's own paths cost on VT-x, in ticks (instructions) on Bochs, and its memory with four CPUs and no guest.
 
-hv's self-test is the root domain and measures.
+hv's self-test is the root domain and measures; KVM's CPUID exit is measured on the same Bochs.
 """
 
 import re
 
+from bench import exits
 from bench.figure import Figure
 from devtool import appliance, builder
 from devtool.paths import BUILD
@@ -42,6 +43,7 @@ def run(cpus: int) -> dict[str, float]:
 def measure() -> list[Figure]:
     appliance.prepare("bochs")
     builder.ensure(["hv", "hv-selftest"])
+    peer = exits.measure_peer()
     measured = {cpus: run(cpus) for cpus in sorted({entry[3] for entry in FIGURES.values()})}
     figures = []
     for name, (text, unit, divisor, cpus, most) in FIGURES.items():
@@ -50,4 +52,6 @@ def measure() -> list[Figure]:
         value = measured[cpus][name] / divisor
         figure = Figure(text, round(value, 2), unit)
         figures.append(figure.against("goal", most) if most else figure)
+        if name == "cpuid_exit":
+            figures.append(Figure("the same", round(value, 2), unit).against(exits.PEER, peer[name]))
     return figures
