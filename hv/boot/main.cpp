@@ -7,6 +7,7 @@
 #include "hv/cpu/features.hpp"
 #include "hv/cpu/physical_apic.hpp"
 #include "hv/lib/panic.hpp"
+#include "hv/lib/screen.hpp"
 #include "hv/memory/frame_pool.hpp"
 #include "hv/memory/host_tables.hpp"
 #include "hv/memory/layout.hpp"
@@ -82,10 +83,12 @@ Backend& backend() {
 
 extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
     init_serial();
-    log("Skep hv {}", HV_VERSION);
     if (magic != multiboot::kLoaderMagic)
         panic("not started by a Multiboot2 loader (EAX = {})", Hex{magic});
     const multiboot::BootInformation information(copy_information(information_address));
+    if (const auto mode = information.text_mode())
+        text_screen().open(direct<volatile u16>(Hpa{mode->address}), mode->columns, mode->rows);
+    log("Skep hv {}", HV_VERSION);
     read_memory_map(information);
     frame_pool.init(physical(pool_start), pool_start,
                     static_cast<u64>(pool_end - pool_start) / kPageSize);
@@ -109,6 +112,7 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
 
     log("{}: {} CPUs, {} KiB of {} KiB in use", backend().name(), cpu_count(),
         (pool().total() - pool().available()) * 4, kHvSize / 1024);
+    text_screen().show(false);
     root_domain_start(cpu, {entry, multiboot::kLoaderMagic, information_address});
 }
 

@@ -125,6 +125,24 @@ std::optional<Module> BootInformation::module(std::string_view name) const {
     return found;
 }
 
+// Specification, 3.6.12: address, pitch, width and height in characters, bits per cell, type.
+std::optional<TextMode> BootInformation::text_mode() const {
+    constexpr u32 kText = 2, kMostColumns = 200, kMostRows = 100;
+    constexpr u64 kVgaMemory = 0xa'0000, kVgaEnd = 0xc'0000;
+    std::optional<TextMode> found;
+    for_each_tag([&](const Tag& tag) {
+        if (tag.type != TagType::Framebuffer)
+            return;
+        const u64 address = tag.quad(0);
+        const u32 pitch = tag.word(8), columns = tag.word(12), rows = tag.word(16);
+        if ((tag.word(20) >> 8 & 0xff) == kText && pitch == 2 * columns && columns != 0 &&
+            rows != 0 && columns <= kMostColumns && rows <= kMostRows && address >= kVgaMemory &&
+            address < kVgaEnd && u64{pitch} * rows <= kVgaEnd - address)
+            found = TextMode{static_cast<u32>(address), columns, rows};
+    });
+    return found;
+}
+
 Result<std::size_t> BootInformation::write_edited(std::span<u8> out, u64 hidden_base,
                                                   u64 hidden_size) const {
     if (out.size() < 16)

@@ -19,6 +19,7 @@ enum class TagType : u32 {
     CommandLine = 1,
     Module = 3,
     MemoryMap = 6,
+    Framebuffer = 8,
     ElfSections = 9,
     AcpiOld = 14,
     AcpiNew = 15,
@@ -40,6 +41,11 @@ struct Module {
     u32 start, end;         // host-physical
     std::string_view name;  // first word of its command line
     std::string_view arguments;
+};
+
+// A VGA text mode; nothing: the screen is another one.
+struct TextMode {
+    u32 address, columns, rows;
 };
 
 struct MemoryRange {
@@ -77,6 +83,7 @@ class BootInformation {
         });
     }
     std::optional<Module> module(std::string_view name) const;
+    std::optional<TextMode> text_mode() const;
 
     // Writes the information for the root domain to `out`: [hidden_base, hidden_base + hidden_size)
     // reserved, the module `kernel` gone and its arguments as the command line, hv's own ELF

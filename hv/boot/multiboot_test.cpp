@@ -63,6 +63,32 @@ std::vector<MemoryRange> ranges_of(const BootInformation& information) {
 
 constexpr u64 kMiB = 1 << 20;
 
+TEST(Multiboot, TextModeIsWithinTheVgaMemory) {
+    const auto mode = [](u64 address, u32 pitch, u32 columns, u32 rows, u8 type) {
+        std::vector<u8> body(24);
+        std::memcpy(body.data(), &address, 8);
+        std::memcpy(body.data() + 8, &pitch, 4);
+        std::memcpy(body.data() + 12, &columns, 4);
+        std::memcpy(body.data() + 16, &rows, 4);
+        body[20] = 16;
+        body[21] = type;
+        const auto bytes = Builder().tag(TagType::Framebuffer, body).done();
+        return BootInformation(bytes).text_mode();
+    };
+    const auto found = mode(0xb'8000, 160, 80, 25, 2);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->address, 0xb'8000u);
+    EXPECT_EQ(found->columns, 80u);
+    EXPECT_EQ(found->rows, 25u);
+    EXPECT_FALSE(mode(0xb'8000, 160, 80, 25, 1)) << "graphics";
+    EXPECT_FALSE(mode(0xb'8000, 100, 80, 25, 2));
+    EXPECT_FALSE(mode(0xb'f800, 160, 80, 25, 2));
+    EXPECT_FALSE(mode(0x10'0000, 160, 80, 25, 2));
+    EXPECT_FALSE(mode(~u64{0} - 4000 + 1, 160, 80, 25, 2));
+    EXPECT_FALSE(mode(0xb'8000, 0, 0, 25, 2));
+    EXPECT_FALSE(BootInformation(Builder().tag(TagType::Framebuffer, {}).done()).text_mode());
+}
+
 TEST(Multiboot, EditedInformation) {
     const auto bytes =
         Builder()

@@ -71,7 +71,7 @@ extern "C" void handle_exception(const Frame& frame) {
     }
     if (frame.vector == kSecurityVector)  // an INIT (SvmBackend::enable_cpu)
         return;
-    stopping = true;
+    begin_panic();
     log("PANIC: exception {} error {} at {} CR2 {}", frame.vector, Hex{frame.error_code},
         Hex{frame.rip}, Hex{read_cr2()});
     print_registers(frame);

@@ -1,6 +1,7 @@
 #include "hv/lib/log.hpp"
 
 #include "hv/arch/instructions.hpp"
+#include "hv/lib/screen.hpp"
 
 namespace skep::hv {
 
@@ -30,6 +31,11 @@ void SerialSink::put(char c) {
     if (c == '\n')
         send('\r');
     send(c);
+}
+
+void LogSink::put(char c) {
+    SerialSink().put(c);
+    text_screen().put(c);
 }
 
 void init_serial() {

@@ -1,5 +1,6 @@
-// The log: lines on COM1 (115200 8N1), each opened by "hv: ". After the root domain has started the
-// port is its own, and hv writes only what somebody must know.
+// The log: lines on COM1 (115200 8N1) and on a text screen, each opened by "hv: ". After the root
+// domain has started both are its own: hv writes to the port what somebody must know, and to the
+// screen why it ends.
 #pragma once
 
 #include "hv/lib/format.hpp"
@@ -8,6 +9,12 @@
 #include <atomic>
 
 namespace skep::hv {
+
+// Serial port and screen.
+class LogSink final : public Sink {
+  public:
+    void put(char c) override;
+};
 
 class SerialSink final : public Sink {
   public:
@@ -21,7 +28,7 @@ extern std::atomic<bool> stopping;
 
 template <class... Arguments>
 void write_line(std::string_view pattern, const Arguments&... arguments) {
-    SerialSink sink;
+    LogSink sink;
     format(sink, "hv: ");
     format(sink, pattern, arguments...);
     sink.put('\n');

@@ -1,10 +1,16 @@
 #include "hv/lib/panic.hpp"
 
 #include "hv/arch/instructions.hpp"
+#include "hv/lib/screen.hpp"
 #include "hv/lib/symbols.hpp"
 #include "hv/memory/layout.hpp"
 
 namespace skep::hv {
+
+void begin_panic() {
+    stopping = true;
+    text_screen().show(true);
+}
 
 void print_backtrace(u64 frame_pointer) {
     for (unsigned depth = 0; depth < 32; ++depth) {

@@ -6,6 +6,8 @@
 
 namespace skep::hv {
 
+// From here on the log is nobody else's.
+void begin_panic();
 // Prints the functions above this frame.
 void print_backtrace(u64 frame_pointer);
 // Has each other CPU print where it is, and stops the machine.
@@ -18,7 +20,7 @@ void stop_other_cpus();
 
 template <class... Arguments>
 [[noreturn]] void panic(std::string_view pattern, const Arguments&... arguments) {
-    stopping = true;
+    begin_panic();
     log("PANIC");
     log(pattern, arguments...);
     print_control_registers();

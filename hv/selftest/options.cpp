@@ -22,12 +22,26 @@ std::string_view value_of(std::string_view key) {
     return {};
 }
 
+multiboot::BootInformation information() {
+    constexpr std::size_t kMost = 1 << 20;
+    return multiboot::BootInformation({reinterpret_cast<const u8*>(u64{boot_information}), kMost});
+}
+
 }  // namespace
 
+std::string_view screen_line() {
+    static char text[200];
+    const auto mode = information().text_mode();
+    if (!mode)
+        return {};
+    const auto* cells = reinterpret_cast<const volatile u16*>(u64{mode->address});
+    for (u32 i = 0; i < mode->columns; ++i)
+        text[i] = static_cast<char>(cells[i]);
+    return {text, mode->columns};
+}
+
 void read_options() {
-    constexpr std::size_t kMost = 1 << 20;
-    const auto* bytes = reinterpret_cast<const u8*>(u64{boot_information});
-    multiboot::BootInformation({bytes, kMost}).for_each_tag([](const multiboot::Tag& tag) {
+    information().for_each_tag([](const multiboot::Tag& tag) {
         if (tag.type == multiboot::TagType::CommandLine)
             line = tag.text(0);
     });

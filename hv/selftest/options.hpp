@@ -16,4 +16,7 @@ bool is_wanted(std::string_view test);
 // calls=N: how many random hypercalls.
 u64 option_calls(u64 otherwise);
 
+// The first line of a text screen, as the payload found it; empty where there is none.
+std::string_view screen_line();
+
 }  // namespace skep::hv::selftest

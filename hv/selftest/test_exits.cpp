@@ -3,6 +3,7 @@
 #include "hv/selftest/check.hpp"
 #include "hv/selftest/guest_code.hpp"
 #include "hv/selftest/machine.hpp"
+#include "hv/selftest/options.hpp"
 
 namespace skep::hv::selftest {
 
@@ -20,6 +21,15 @@ TEST(host_information) {
     CHECK_EQ(info.hv_size, 16 << 20);
     CHECK_EQ(info.xcr0_supported & 3, 3);
     print("  {}, {} CPUs", info.name, info.cpu_count);
+}
+
+// hv's first words, where there is a text screen (BIOS).
+TEST(log_is_on_the_screen) {
+    const std::string_view line = screen_line();
+    if (line.empty())
+        print("  no text screen");
+    else
+        CHECK(line.starts_with("hv: Skep hv "));
 }
 
 TEST(real_mode_ports) {
