@@ -99,6 +99,8 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
     init_cpu(cpu);
     read_cpu_features();
     choose_backend();
+    for (unsigned i = 0; const char* name = backend().absent(i); ++i)
+        log("{}: without {}", backend().name(), name);
     root_domain_create(cpu);
     start_cpus(find_cpus(information), frame_ownership);
     const u32 entry = load_kernel(information);

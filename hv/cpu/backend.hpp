@@ -13,6 +13,8 @@
 #include "hv/memory/address.hpp"
 #include "hv/memory/table_format.hpp"
 
+#include <span>
+
 namespace skep::hv {
 
 struct Cpu;
@@ -106,12 +108,27 @@ class HardwareVcpu {
     ~HardwareVcpu() = default;
 };
 
+// A feature that hv uses where there is one.
+struct OptionalFeature {
+    const char* name;
+    bool present;
+};
+constexpr const char* absent_feature(std::span<const OptionalFeature> features, unsigned index) {
+    for (const OptionalFeature& feature : features) {
+        if (!feature.present && index-- == 0)
+            return feature.name;
+    }
+    return nullptr;
+}
+
 class Backend {
   public:
     virtual abi::Vendor vendor() const = 0;
     virtual const char* name() const = 0;
     virtual u32 features() const = 0;  // abi::HostFeature
     virtual const TableFormat& table_format() const = 0;
+    // What this CPU lacks and hv does without, by name, one after the other up to nullptr.
+    virtual const char* absent(unsigned index) const = 0;
 
     // Turns virtualization on, on the calling CPU. Panics with the name of what is missing.
     virtual void enable_cpu() = 0;

@@ -53,6 +53,14 @@ class SvmBackend final : public Backend {
     const char* name() const override { return "hv/svm " HV_VERSION; }
     u32 features() const override { return format.large_1g ? u32{abi::kFeatureLargePages1G} : 0; }
     const TableFormat& table_format() const override { return format; }
+    const char* absent(unsigned index) const override {
+        const OptionalFeature features[] = {
+            {"next RIP saved", found.next_rip},
+            {"flush by ASID", found.flush_by_asid},
+            {"1 GiB pages", format.large_1g},
+        };
+        return absent_feature(features, index);
+    }
 
     void enable_cpu() override {
         if (const char* reason = missing())

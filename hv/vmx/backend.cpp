@@ -30,6 +30,7 @@ class VmxBackend final : public Backend {
         return features;
     }
     const TableFormat& table_format() const override { return format_; }
+    const char* absent(unsigned index) const override;
 
     void enable_cpu() override;
     // Stays current on this CPU, so that its state can be written.
@@ -67,6 +68,21 @@ const char* missing() {
 
 Backend& instance() {
     return the_backend;
+}
+
+const char* VmxBackend::absent(unsigned index) const {
+    const Capabilities& can = capabilities();
+    const OptionalFeature features[] = {
+        {"VPID with INVVPID", can.vpid},
+        {"INVVPID of a single context", can.invvpid_single},
+        {"EPT accessed and dirty flags", can.ept_access_dirty},
+        {"EPT 1 GiB pages", can.ept_1g},
+        {"VMX-preemption timer", can.preemption_timer},
+        {"RDTSCP in guests", can.secondary.allows(kEnableRdtscp)},
+        {"INVPCID in guests", can.secondary.allows(kEnableInvpcid)},
+        {"XSAVES in the root domain", can.secondary.allows(kEnableXsaves)},
+    };
+    return absent_feature(features, index);
 }
 
 void VmxBackend::enable_cpu() {

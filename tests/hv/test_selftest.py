@@ -4,6 +4,7 @@ Both vendors' hv whatever --rig says: VT-x is Bochs, SVM is QEMU.
 """
 
 import os
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -43,6 +44,15 @@ MACHINES = [
 ]
 
 
+# Of what hv uses where there is one, what the CPU lacks.
+WITHOUT = {
+    "qemu": {"next RIP saved", "flush by ASID"},
+    "bochs": {"XSAVES in the root domain"},
+    "corei7_ivy_bridge_3770k": {"EPT accessed and dirty flags", "EPT 1 GiB pages", "INVPCID in guests",
+                                "XSAVES in the root domain"},
+    "corei7_skylake_x": set(),
+}
+
 # Random hypercalls for each machine; unset: the self-test's own number.
 CALLS = os.environ.get("SKEP_HV_CALLS")
 # A million of them take minutes on Bochs.
@@ -66,3 +76,6 @@ def test_hv(machine):
         result = running.wait_for(r"^hv-selftest: (\d+) passed, (\d+) failed", machine.seconds)
         passed, failed = int(result[1]), int(result[2])
         assert failed == 0 and passed > 0, running.text()
+        # What the CPU lacks is said, and that it went without it.
+        without = set(re.findall(r"^hv: hv/\w+[^:]*: without (.*?)\r?$", running.text(), re.MULTILINE))
+        assert without == WITHOUT[machine.model or machine.rig], running.text()
