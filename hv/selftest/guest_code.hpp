@@ -47,7 +47,7 @@ GUEST_CODE(long_cr)
 GUEST_CODE(long_sled)
 GUEST_CODE(mode_walk)
 GUEST_CODE(task_walk)
-extern "C" const skep::hv::u8 task_walk_b[];
+extern "C" const skep::hv::u8 task_walk_b[], task_walk_c[];
 
 namespace skep::hv::selftest {
 inline constexpr u64 kHandler = 0x18000;

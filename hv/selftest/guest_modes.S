@@ -150,6 +150,11 @@ task_walk_b:                            // EBX 0x22 from its TSS
     mov %ebx, %eax                      // entered again where it left
     outb %al, $0x82
     iret
+.globl task_walk_c
+task_walk_c:                            // behind the task gate of an exception with an error code
+    pop %eax
+    outb %al, $0x85
+    hlt
 finish task_walk
 
 .section .text

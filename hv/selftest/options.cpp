@@ -8,6 +8,8 @@ namespace skep::hv::selftest {
 
 namespace {
 
+// Copies: the boot information is memory that random hypercalls may be given as a buffer.
+char line_copy[512];
 std::string_view line;
 
 // The value of `key` (with its '='), or nothing.
@@ -43,7 +45,7 @@ std::string_view screen_line() {
 void read_options() {
     information().for_each_tag([](const multiboot::Tag& tag) {
         if (tag.type == multiboot::TagType::CommandLine)
-            line = tag.text(0);
+            line = {line_copy, tag.text(0).copy(line_copy, sizeof line_copy)};
     });
 }
 

@@ -2,6 +2,7 @@
 #include "hv/arch/registers.hpp"
 #include "hv/selftest/check.hpp"
 #include "hv/selftest/guest_code.hpp"
+#include "hv/selftest/machine.hpp"
 #include "hv/selftest/move.hpp"
 
 #include <cstring>
@@ -81,8 +82,14 @@ struct Tss {
     u32 link, stacks[6], cr3, eip, eflags, general[8], selectors[6], ldtr, trap_and_map;
 };
 static_assert(sizeof(Tss) == 104);
-constexpr u64 kTaskA = 0x28000, kTaskB = 0x28ff0;  // the second lies in two pages
-constexpr u16 kCode32 = 0x18, kFlatData = 0x10, kSelectorA = 0x30, kSelectorB = 0x38;
+// 16 bits wide (figure 8-10).
+struct Tss16 {
+    u16 link, stacks[6], ip, flags, general[8], selectors[4], ldtr;
+};
+static_assert(sizeof(Tss16) == 44);
+constexpr u64 kTaskA = 0x28000, kTaskB = 0x28ff0, kTaskC = 0x2a000;  // B lies in two pages
+constexpr u16 kCode32 = 0x18, kFlatData = 0x10, kSelectorA = 0x30, kSelectorB = 0x38,
+              kSelectorC = 0x48, kCodeAtCode = 0x50, kNoSelector = 0x58;
 
 u64 task_descriptor(u64 base) {
     return (sizeof(Tss) - 1) | base << 16 | u64{0x89} << 40;
@@ -125,7 +132,7 @@ void prepare_tasks(Guest& guest) {
                         {Field::Cr4, 0, cr4::kPse},
                         {Field::Cr0, 0, cr0::kPg | cr0::kPe | cr0::kNe | cr0::kEt},
                         {Field::GdtrBase, 0, Guest::kGdt},
-                        {Field::GdtrLimit, 0, 0x47},
+                        {Field::GdtrLimit, 0, kNoSelector - 1},
                         {Field::IdtrBase, 0, Guest::kIdt},
                         {Field::IdtrLimit, 0, 0xfff},
                         {Field::Rip, 0, Guest::kCode},
@@ -154,6 +161,53 @@ TEST(task_switches) {
     CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorB / 8] >> 41 & 1, 0);  // not busy
     CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorA / 8] >> 41 & 1, 1);
     expect_task(guest, 0x82, 0x23);
+    expect_task(guest, 0x83, 0x11);
+    expect_task(guest, 0x84, kSelectorA);
+    CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
+}
+
+// The new task's stack is none: that is raised in the new task, and goes through a task gate with
+// its error code.
+TEST(task_switch_raises_in_the_new_task) {
+    Guest guest;
+    prepare_tasks(guest);
+    auto* gdt = at<u64>(guest, Guest::kGdt);
+    gdt[kSelectorC / 8] = task_descriptor(kTaskC);
+    constexpr u64 kInvalidTss = 10;
+    at<u64>(guest, Guest::kIdt)[kInvalidTss] = u64{kSelectorC} << 16 | u64{0x85} << 40;
+    auto* c = at<Tss>(guest, kTaskC);
+    *c = *at<Tss>(guest, kTaskB);
+    c->eip = static_cast<u32>(Guest::kCode + (task_walk_c - code::task_walk.begin));
+    at<Tss>(guest, kTaskB)->selectors[2] = kNoSelector;
+    expect_task(guest, 0x85, kNoSelector);
+    CHECK_EQ(guest.get(Field::TrSelector), kSelectorC);
+    CHECK_EQ(c->link & 0xffff, kSelectorB);
+    // QEMU's own switch saves where the task before was.
+    if (!on_qemu())
+        CHECK_EQ(at<Tss>(guest, kTaskB)->eip,
+                 static_cast<u32>(Guest::kCode + (task_walk_b - code::task_walk.begin)));
+}
+
+// To a task of 16 bits and back.
+TEST(task_switches_between_widths) {
+    Guest guest;
+    prepare_tasks(guest);
+    auto* gdt = at<u64>(guest, Guest::kGdt);
+    gdt[kSelectorB / 8] = (sizeof(Tss16) - 1) | kTaskB << 16 | u64{0x81} << 40;
+    gdt[kCodeAtCode / 8] = 0x00cf'9b01'0000'ffff;  // 32-bit code at Guest::kCode
+    auto* b = at<Tss16>(guest, kTaskB);
+    *b = {};
+    b->ip = static_cast<u16>(task_walk_b - code::task_walk.begin);
+    b->flags = 2;
+    b->general[3] = 0x22;
+    b->general[4] = 0x7000;
+    for (u16& selector : b->selectors)
+        selector = kFlatData;
+    b->selectors[1] = kCodeAtCode;
+    expect_task(guest, 0x80, 0x22);
+    expect_task(guest, 0x81, 0x11);
+    expect_task(guest, 0x82, 0x23);
+    CHECK_EQ(b->link, kSelectorA);
     expect_task(guest, 0x83, 0x11);
     expect_task(guest, 0x84, kSelectorA);
     CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
