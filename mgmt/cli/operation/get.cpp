@@ -1,34 +1,15 @@
-#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
-#include "mgmt/cli/show.hpp"
+#include "mgmt/cli/resource_commands.hpp"
 
 #include "skep/api/v1/operation_service.pb.h"
 
 namespace skep::mgmt::cli {
-namespace {
 
 using namespace skep::api::v1;
 
-struct Arguments {
-    std::string id;
-};
-
-Result<void> run(Context& context, const Arguments& arguments) {
-    GetOperationRequest request;
-    request.set_name(arguments.id);
-    GetOperationResponse response;
-    RETURN_IF_ERROR(call(context, request, response));
-    show(context, response.operation(), details(response.operation()));
-    return {};
-}
-
-}  // namespace
-
 void add_operation_get(Parent& operation, Context& context) {
-    auto arguments = std::make_shared<Arguments>();
-    Command command(operation, "get", "all about an operation");
-    command.positional("ID", arguments->id);
-    command.run(context, arguments, run);
+    add_showing<GetOperationRequest, GetOperationResponse, &GetOperationResponse::operation>(
+        operation, context, "get", "all about an operation");
 }
 
 }  // namespace skep::mgmt::cli

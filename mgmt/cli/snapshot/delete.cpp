@@ -1,36 +1,22 @@
-#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
-#include "mgmt/cli/show.hpp"
+#include "mgmt/cli/resource_commands.hpp"
 
 #include "skep/api/v1/snapshot_service.pb.h"
 
 namespace skep::mgmt::cli {
-namespace {
 
 using namespace skep::api::v1;
 
-struct Arguments {
-    std::string id, etag;
-};
-
-Result<void> run(Context& context, const Arguments& arguments) {
-    DeleteSnapshotRequest request;
-    request.set_name(arguments.id);
-    request.set_etag(arguments.etag);
-    DeleteSnapshotResponse response;
-    RETURN_IF_ERROR(call(context, request, response));
-    show(context, response, "snapshots/" + id_text(arguments.id) + " is deleted\n");
-    return {};
-}
-
-}  // namespace
-
 void add_snapshot_delete(Parent& snapshot, Context& context) {
-    auto arguments = std::make_shared<Arguments>();
+    auto arguments = std::make_shared<ResourceArguments>();
     Command command(snapshot, "delete", "deletes a snapshot");
     command.positional("ID", arguments->id);
-    command.option("--etag", arguments->etag, "only if it is still as it was at this etag");
-    command.run(context, arguments, run);
+    take_etag(command, arguments->etag);
+    command.run(
+        context, arguments, +[](Context& within, const ResourceArguments& given) {
+            return call_delete<DeleteSnapshotResponse>(within, DeleteSnapshotRequest(), given,
+                                                       "snapshots");
+        });
 }
 
 }  // namespace skep::mgmt::cli

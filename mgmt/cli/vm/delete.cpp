@@ -1,6 +1,5 @@
-#include "mgmt/cli/call.hpp"
 #include "mgmt/cli/commands.hpp"
-#include "mgmt/cli/show.hpp"
+#include "mgmt/cli/resource_commands.hpp"
 
 #include "skep/api/v1/vm_service.pb.h"
 
@@ -10,19 +9,14 @@ namespace {
 using namespace skep::api::v1;
 
 struct Arguments {
-    std::string id, etag;
+    ResourceArguments vm;
     bool force = false;
 };
 
 Result<void> run(Context& context, const Arguments& arguments) {
     DeleteVmRequest request;
-    request.set_name(arguments.id);
-    request.set_etag(arguments.etag);
     request.set_force(arguments.force);
-    DeleteVmResponse response;
-    RETURN_IF_ERROR(call(context, request, response));
-    show(context, response, "vms/" + id_text(arguments.id) + " is deleted\n");
-    return {};
+    return call_delete<DeleteVmResponse>(context, request, arguments.vm, "vms");
 }
 
 }  // namespace
@@ -30,9 +24,9 @@ Result<void> run(Context& context, const Arguments& arguments) {
 void add_vm_delete(Parent& vm, Context& context) {
     auto arguments = std::make_shared<Arguments>();
     Command command(vm, "delete", "deletes a VM and its disks");
-    command.positional("ID", arguments->id);
+    command.positional("ID", arguments->vm.id);
     command.flag("--force", arguments->force, "stop it first if it runs");
-    command.option("--etag", arguments->etag, "only if it is still as it was at this etag");
+    take_etag(command, arguments->vm.etag);
     command.run(context, arguments, run);
 }
 
