@@ -72,7 +72,7 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t info
     init_hypercalls();
 
     read_acpi_tables(boot_information, acpi_machine);
-    init_tsc(under_hv() ? host_info().tsc_frequency : 0, began);
+    init_tsc(under_hv() ? host_info().tsc_frequency : 0, began, acpi_machine.hpet);
     init_local_apic(acpi_machine.local_apic);
     boot_cpu.timer_deadline = ~0ull;
     init_scheduler_on_this_cpu(boot_cpu);

@@ -68,6 +68,7 @@ class VmMap : public RefCounted {
 
     // The program break: [brk_start, brk) is mapped.
     void set_brk_start(std::uint64_t at) { brk_start_ = brk_ = at; }
+    std::uint64_t brk_start() const { return brk_start_; }
     std::uint64_t brk() const { return brk_; }
     Result<> set_brk(std::uint64_t to);
 

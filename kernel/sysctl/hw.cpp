@@ -107,6 +107,8 @@ constexpr Node kVmStatsVm[] = {
     unsigned_node(261, "v_wire_count", constant<std::uint32_t{0}>),
     unsigned_node(262, "v_cache_count", constant<std::uint32_t{0}>),
     unsigned_node(263, "v_laundry_count", constant<std::uint32_t{0}>),
+    unsigned_node(264, "v_swappgsin", constant<std::uint32_t{0}>),
+    unsigned_node(265, "v_swappgsout", constant<std::uint32_t{0}>),
 };
 constexpr std::span<const Node> kVmStatsVmNodes = kVmStatsVm;
 constexpr Node kVmStats[] = {tree_node(256, "vm", kVmStatsVmNodes)};
@@ -117,7 +119,7 @@ constexpr Node kVm[] = {
     {.number = 2, .name = "loadavg", .type = Type::Opaque, .format = "S,loadavg", .read = read_load},
     tree_node(256, "stats", kVmStatsNodes),
     {.number = 257, .name = "swap_total", .type = Type::Unsigned64, .format = "QU", .read = constant<std::uint64_t{0}>},
-    int_node<0>(258, "overcommit"),
+    int_node<0>(12, "overcommit"),
 };
 
 constexpr Node kMachdep[] = {

@@ -1,4 +1,5 @@
 // kern.*: sys/sysctl.h, KERN_*.
+#include <kernel/abi/freebsd/file_types.hpp>
 #include <kernel/abi/freebsd/release.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/dev/random.hpp>
@@ -6,6 +7,7 @@
 #include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
 #include <kernel/sysctl/values.hpp>
+#include <kernel/vfs/device.hpp>
 
 #include <cstring>
 
@@ -60,12 +62,25 @@ Result<> read_every_cpu_times(Numbers, Value& out) {
     return {};
 }
 
+// devname(3): the name below /dev of a dev_t, of 32 bits before FreeBSD 12.
+Result<> read_device_name(std::span<const std::byte> question, Value& out) {
+    std::uint64_t device = 0;
+    if (question.size() != sizeof device && question.size() != sizeof(std::uint32_t))
+        return fail(Errno::Inval);
+    std::memcpy(&device, question.data(), question.size());
+    const auto name = device_name(VnodeType::CharDevice, decode_device(device));
+    if (!name)
+        return fail(Errno::NoEnt);
+    return out.put_text(name->view());
+}
+
 std::int32_t cpus_online() {
     return static_cast<std::int32_t>(cpu_count);
 }
 
 constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = StringList::kMaxBytes, kSomaxconn = 4096;
 constexpr std::int32_t kPosix = 200809, kGroups = 32, kIovMax = 1024;
+constexpr std::int32_t kCpuSetSize = 128;  // bytes of a cpuset_t
 constexpr std::uint64_t kMaxSocketBuffer = 2 * 1024 * 1024;
 
 constexpr Node kIpc[] = {
@@ -91,7 +106,7 @@ constexpr std::span<const Node> kThreadsNodes = kThreads;
 constexpr Node kFeatures[] = {int_node<1>(256, "inet"), int_node<1>(257, "inet6"), int_node<1>(258, "posix_shm")};
 constexpr std::span<const Node> kFeaturesNodes = kFeatures;
 
-constexpr Node kSched[] = {text_node<kScheduler>(256, "name")};
+constexpr Node kSched[] = {text_node<kScheduler>(256, "name"), int_node<kCpuSetSize>(257, "cpusetsize")};
 constexpr std::span<const Node> kSchedNodes = kSched;
 
 constexpr Node kTimecounter[] = {text_node<kTsc>(256, "hardware")};
@@ -144,6 +159,7 @@ constexpr Node kKern[] = {
     int_node<0>(271, "sugid_coredump"),
     text_node<kEmpty>(272, "disks"),
     text_node<kCoreFile>(273, "corefile"),
+    {.number = 274, .name = "devname", .type = Type::String, .format = "", .ask = read_device_name},
     {.number = 260, .name = "cp_time", .type = Type::Long, .format = "LU", .read = read_cpu_times},
 };
 

@@ -1,12 +1,15 @@
 // kern.proc.*: lists of processes and threads as struct kinfo_proc. sys/sysctl.h, KERN_PROC_*.
+#include <kernel/abi/freebsd/file_types.hpp>
 #include <kernel/abi/freebsd/signal_types.hpp>
 #include <kernel/abi/personality.hpp>
+#include <kernel/dev/tty/tty.hpp>
 #include <kernel/proc/process.hpp>
 #include <kernel/sysctl/kern_proc_list.hpp>
 #include <kernel/sysctl/kinfo_proc.hpp>
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace skep::kernel::sysctl {
 
@@ -56,9 +59,6 @@ void put_identity(KinfoProc& k, const Process& p) {
     const std::size_t more = std::min<std::size_t>(c.group_count, std::size(k.groups) - 1);
     std::copy_n(c.groups.begin(), more, k.groups + 1);
     k.group_count = static_cast<std::int16_t>(more + 1);
-    k.terminal_freebsd11 = static_cast<std::uint32_t>(kNoDevice);
-    k.terminal = kNoDevice;
-    k.terminal_group = -1;
 }
 
 void put_signals(KinfoProc& k, const Process& p, const Thread* t) {
@@ -157,9 +157,32 @@ bool matches(const Process& p, By by, std::int32_t id) {
     case By::EffectiveGroup:
         return p.credentials.effective_group == number;
     case By::Terminal:
-        return false;  // controlling terminals are not told
+        return p.group != nullptr;  // put_terminals() chooses
     }
     return false;
+}
+
+// Terminals are asked after the processes, whose locks come after theirs. `only`: the others are left out.
+void put_terminals(Vector<std::byte>& records, std::optional<std::int32_t> only) {
+    std::size_t kept = 0;
+    for (std::size_t at = 0; at < records.size(); at += sizeof(KinfoProc)) {
+        KinfoProc k;
+        std::memcpy(&k, records.data() + at, sizeof k);
+        const auto terminal = Tty::controlling_of(k.session);
+        k.terminal = terminal && terminal->device ? freebsd_abi::encode_device(terminal->device) : kNoDevice;
+        k.terminal_freebsd11 = static_cast<std::uint32_t>(k.terminal);
+        k.terminal_group = terminal ? terminal->foreground : -1;
+        if (terminal) {
+            k.terminal_session = k.session;
+            k.flags |= kProcessHasTerminal;
+            k.kernel_flags |= kTerminalActive;
+        }
+        if (only && (!terminal || static_cast<std::int32_t>(k.terminal) != *only))
+            continue;
+        std::memcpy(records.data() + kept, &k, sizeof k);
+        kept += sizeof k;
+    }
+    (void)records.resize(kept);
 }
 
 }  // namespace
@@ -169,10 +192,13 @@ Result<> put_processes(By by, bool threads, Numbers rest, Value& out) {
     if (rest.size() > 1 || (!every && rest.empty()))
         return fail(Errno::Inval);
     const std::int32_t id = rest.empty() ? 0 : rest[0];
-    const SpinGuard guard(process_lock);
-    for (Process& p : all_processes)
-        if (matches(p, by, id))
-            SKEP_TRY(put_process(p, threads, out));
+    {
+        const SpinGuard guard(process_lock);
+        for (Process& p : all_processes)
+            if (matches(p, by, id))
+                SKEP_TRY(put_process(p, threads, out));
+    }
+    put_terminals(out.storage(), by == By::Terminal ? std::optional(id) : std::nullopt);
     if (by == By::Process && out.bytes().empty())
         return fail(Errno::Srch);
     return {};

@@ -55,7 +55,7 @@ static_assert(offsetof(KinfoProc, thread) == 600 && offsetof(KinfoProc, usage) =
 
 // sys/proc.h: p_flag and p_stat.
 inline constexpr std::int64_t kProcessHasTerminal = 0x2, kProcessInMemory = 0x1000'0000, kProcessExecuted = 0x4000;
-inline constexpr std::int64_t kSessionLeader = 2;  // KI_SLEADER
+inline constexpr std::int64_t kTerminalActive = 1, kSessionLeader = 2;  // KI_CTTY, KI_SLEADER
 enum class KinfoState : std::int8_t { Run = 2, Sleep = 3, Stop = 4, Zombie = 5 };
 
 // Written for a device number: no terminal (NODEV).

@@ -146,7 +146,7 @@ Result<> ask_tree(std::int32_t question, Numbers about, Value& out, std::span<co
     }
     case kFormat: {
         const Node& node = *SKEP_TRY(find(root, about)).node;
-        SKEP_TRY(out.put(static_cast<std::uint32_t>(node.type) | kReadable | (node.write ? kWritable : 0)));
+        SKEP_TRY(out.put(static_cast<std::uint32_t>(node.type) | kReadable | (node.write || node.ask ? kWritable : 0)));
         return out.put_text(node.format);
     }
     case kDescription:
@@ -168,6 +168,8 @@ Result<> read_or_write(Numbers numbers, Value& old, bool write, std::span<const 
     const Node& node = *found.node;
     if (node.type == Type::Node && !node.read)
         return fail(Errno::IsDir);
+    if (node.ask)
+        return node.ask(fresh, old);
     if (write && !node.write)
         return fail(Errno::Perm);
     if (node.read)

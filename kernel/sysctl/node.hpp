@@ -53,6 +53,8 @@ struct Node {
     Result<> (*write)(std::span<const std::byte> value) = nullptr;
     // Takes numbers after its own.
     bool open_ended = false;
+    // In place of write: the new value is a question, which anyone may ask.
+    Result<> (*ask)(std::span<const std::byte> question, Value& out) = nullptr;
 };
 
 inline constexpr std::size_t kMaxDepth = 24;  // CTL_MAXNAME

@@ -1,4 +1,4 @@
-// user.*, p1003_1b.*, security.*, vfs.*, net.*: what C libraries ask for. sys/sysctl.h, USER_* and CTL_P1003_1B_*.
+// user.*, p1003_1b.*, security.*, net.*: what C libraries ask for. sys/sysctl.h, USER_* and CTL_P1003_1B_*.
 #include <kernel/sysctl/values.hpp>
 
 namespace skep::kernel::sysctl {
@@ -50,10 +50,9 @@ constexpr Node kInet[] = {tree_node(0, "ip", kIpNodes)};
 constexpr std::span<const Node> kInetNodes = kInet;
 constexpr Node kNet[] = {tree_node(2, "inet", kInetNodes)};
 
-constexpr Node kVfs[] = {int_node<0>(256, "usermount")};
 
 }  // namespace
 
-const std::span<const Node> user_nodes = kUser, posix_nodes = kPosix, security_nodes = kSecurity, net_nodes = kNet, vfs_nodes = kVfs;
+const std::span<const Node> user_nodes = kUser, posix_nodes = kPosix, security_nodes = kSecurity, net_nodes = kNet;
 
 }  // namespace skep::kernel::sysctl

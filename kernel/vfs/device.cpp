@@ -96,6 +96,15 @@ Result<Ref<Device>> find_device(VnodeType type, std::uint64_t number) {
     return fail(Errno::NxIo);
 }
 
+Result<Text> device_name(VnodeType type, std::uint64_t number) {
+    Registry& all = registry();
+    MutexGuard guard(all.lock);
+    for (const Registered& entry : all.devices)
+        if (entry.type == type && entry.number == number)
+            return Text::copy(entry.name.view());
+    return fail(Errno::NxIo);
+}
+
 Result<> add_device_link(std::string_view name, std::string_view target) {
     MutexGuard guard(registry().lock);
     Ref<Vnode> directory = SKEP_TRY(directory_of(name));

@@ -31,6 +31,8 @@ Result<> register_device(const DeviceNode&, Ref<Device>);
 Result<> unregister_device(std::string_view name);
 // NxIo: no such device.
 Result<Ref<Device>> find_device(VnodeType, std::uint64_t number);
+// The name below /dev under which the device was registered first. NxIo.
+Result<Text> device_name(VnodeType, std::uint64_t number);
 Result<> add_device_link(std::string_view name, std::string_view target);
 
 // Makes devfs with null, zero, full, random, urandom and the usual links.

@@ -153,13 +153,31 @@ bool what_tools_ask() {
     return true;
 }
 
+// ls -l of a link that leads nowhere; dd(1) of a device.
+bool what_tools_ask_of_oddities() {
+    EXPECT_CALL(sys(57, "nowhere", "/tmp/skep-dynamic/dangling"), 0);
+    EXPECT_CALL(sys(191, "/tmp/skep-dynamic/dangling", 64), -kEnoent);
+    EXPECT_CALL(sys(513, "/tmp/skep-dynamic/dangling", 64), 0);  // lpathconf
+    EXPECT_CALL(sys(10, "/tmp/skep-dynamic/dangling"), 0);
+    const long zero = sys(5, "/dev/zero", 0, 0), file = sys(5, kFile, 0, 0);
+    std::int32_t type = -1;
+    EXPECT_CALL(sys(54, zero, 0x4004667a, &type), 0);  // FIODTYPE
+    EXPECT_CALL(type & 3, 0);                          // D_TAPE, D_DISK
+    EXPECT_CALL(sys(54, file, 0x4004667a, &type), -kEnotty);
+    sys(6, zero);
+    sys(6, file);
+    return true;
+}
+
 bool absent_features() {
+    char value[16] = {};
     EXPECT_CALL(sys(516), -kEnosys);          // cap_enter: libcapsicum goes on without
     EXPECT_CALL(sys(533, 1, 0), -kEnosys);    // cap_rights_limit
     EXPECT_CALL(sys(255, 0), -kEnosys);       // aio_read
     EXPECT_CALL(sys(506, 0, 0, 0), -kEnosys); // jail_get
     EXPECT_CALL(sys(303, "aio"), -kEnoent);   // modfind
-    char value[16];
+    EXPECT_CALL(sys(307, 0), 0);              // kldnext: kldstat(8) lists nothing
+    EXPECT_CALL(sys(335, &value, 4), 0);      // utrace: LD_UTRACE
     EXPECT_CALL(sys(390, 0, "vm.kmem", value, sizeof value), -kEnoent);  // kenv(KENV_GET)
     return true;
 }
@@ -176,7 +194,7 @@ bool remove_files() {
 void file_cases() {
     const Case cases[] = {
         {"make_files", make_files}, {"stat", both_stats}, {"getdirentries", both_directories}, {"mknod", device_nodes}, {"statfs", file_systems},
-        {"getcwd", the_working_directory}, {"tools", what_tools_ask}, {"absent", absent_features}, {"remove_files", remove_files},
+        {"getcwd", the_working_directory}, {"tools", what_tools_ask}, {"odd_files", what_tools_ask_of_oddities}, {"absent", absent_features}, {"remove_files", remove_files},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -65,6 +65,18 @@ bool low_addresses() {
     return true;
 }
 
+// sbrk(3): the C library asks where the break is by one that cannot be, since FreeBSD 12.
+bool the_break() {
+    const long first = sys(17, 0);
+    EXPECT(first > 0);
+    EXPECT_CALL(sys(17, first + 8192), first + 8192);
+    *reinterpret_cast<volatile char*>(first + 8191) = 1;
+    EXPECT_CALL(sys(17, 0), first + 8192);
+    EXPECT_CALL(sys(17, first), first);
+    EXPECT_CALL(sys(17, 1ul << 62), -kEnomem);
+    return true;
+}
+
 bool wrong_requests() {
     EXPECT_CALL(map(0, 0, kRead, kPrivate | kAnonymous), -kEinval);
     EXPECT_CALL(map(0, 4096, kRead, kPrivate | kAnonymous, 5), -kEinval);
@@ -118,7 +130,7 @@ bool anonymous_shared_memory() {
 void memory_cases() {
     const Case cases[] = {
         {"map_guard", guard_then_fixed}, {"map_nocore", old_rtld_maps}, {"map_aligned", alignment}, {"map_excl", exclusive}, {"map_stack", stacks},
-        {"map_32bit", low_addresses}, {"map_errors", wrong_requests}, {"madvise_mincore", advice}, {"map_file", a_file_shared}, {"shm_anon", anonymous_shared_memory},
+        {"map_32bit", low_addresses}, {"break", the_break}, {"map_errors", wrong_requests}, {"madvise_mincore", advice}, {"map_file", a_file_shared}, {"shm_anon", anonymous_shared_memory},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -27,6 +27,19 @@ bool fork_and_wait() {
     return true;
 }
 
+bool interpreter_by_name() {
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        const char* const arguments[] = {"by name", nullptr};
+        sys(59, "/libexec/ld-elf.so.1", arguments, arguments + 1);
+        exit_with(13);
+    }
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 11 << 8);
+    return true;
+}
+
 bool rfork_and_wait() {
     const long child = child_that_exits(251, (1 << 4) | (1 << 2), 9);  // RFPROC | RFFDG
     EXPECT(child > 0);
@@ -137,7 +150,7 @@ bool identity_and_limits() {
 
 void process_cases() {
     const Case cases[] = {
-        {"fork", fork_and_wait}, {"rfork_wait6", rfork_and_wait}, {"pdfork", a_process_descriptor}, {"pdfork_close", a_descriptor_closed}, {"procctl", process_control},
+        {"fork", fork_and_wait}, {"interpreter_by_name", interpreter_by_name}, {"rfork_wait6", rfork_and_wait}, {"pdfork", a_process_descriptor}, {"pdfork_close", a_descriptor_closed}, {"procctl", process_control},
         {"ptrace", tracing}, {"identity", identity_and_limits},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);

@@ -48,6 +48,9 @@ extern "C" std::uint64_t rtld_main(std::uint64_t* stack, void (**at_exit)()) {
     relocate();
     start.words = stack;
     set_tls();
+    // Called by name (ld-elf.so.1(1), direct execution) it finds itself by AT_BASE, and sees that by AT_PHDR.
+    if (equal(start.argument(0), "by name"))
+        exit_with(start.find(7) == word(&__ehdr_start) && start.find(3) == word(&__ehdr_start) + __ehdr_start.e_phoff ? 11 : 12);
     *at_exit = cleanup;
     auxiliary_cases();
     sysctl_cases();

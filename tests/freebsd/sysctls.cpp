@@ -153,6 +153,74 @@ bool places_of_a_process() {
     return true;
 }
 
+// getvfsbyname(3): tar(1) gives up on a file system that it cannot find there. struct xvfsconf, 48 bytes each.
+bool file_system_kinds() {
+    static char mounted[2344];
+    EXPECT_CALL(sys(555, "/dev", mounted), 0);
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(by_name("vfs.conflist", buffer, &size), 0);
+    EXPECT(size > 0 && size % 48 == 0);
+    for (const char* p = buffer; p < buffer + size; p += 48)
+        if (equal(p + 8, mounted + 280)) {  // f_fstypename
+            EXPECT(at<std::int32_t>(p, 28) >= 1 && at<std::int32_t>(p, 32) & 0x80000);  // mounted; VFCF_SYNTHETIC
+            return true;
+        }
+    return complain("the type of /dev is listed", static_cast<long>(size));
+}
+
+// devname(3): with a dev_t of 64 bits, and of 32 as before FreeBSD 12.
+bool names_of_devices() {
+    static char stat[224];
+    EXPECT_CALL(sys(552, -100, "/dev/null", stat, 0), 0);
+    const auto device = at<std::uint64_t>(stat, 40);
+    const auto old_device = static_cast<std::uint32_t>(device);
+    const std::uint64_t nothing = 0x7777;
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(sys(570, "kern.devname", 12, buffer, &size, &device, sizeof device), 0);
+    EXPECT(equal(buffer, "null"));
+    size = sizeof buffer;
+    EXPECT_CALL(sys(570, "kern.devname", 12, buffer, &size, &old_device, sizeof old_device), 0);
+    EXPECT(equal(buffer, "null") && size == 5);
+    EXPECT_CALL(sys(570, "kern.devname", 12, buffer, &size, &nothing, sizeof nothing), -kEnoent);
+    EXPECT_CALL(sys(570, "kern.devname", 12, buffer, &size, 0, 0), -kEinval);
+    return true;
+}
+
+// ps(1) without -x shows the processes that have a terminal.
+bool terminals_of_processes() {
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        sys(147);  // setsid: a session of its own, and a terminal for it
+        const long master = sys(504, 2 | 0x8000);  // posix_openpt(O_RDWR | O_NOCTTY)
+        char name[64] = "/dev/";
+        const struct {
+            std::int32_t size, padding;
+            char* buffer;
+        } request{sizeof name - 5, 0, name + 5};
+        if (master < 0 || sys(54, master, 0x80106678, &request) != 0)  // FIODGNAME
+            exit_with(1);
+        const long terminal = sys(5, name, 2, 0);
+        static char stat[224];
+        if (terminal < 0 || sys(54, terminal, 0x20007461, 0) != 0 || sys(551, terminal, stat) != 0)  // TIOCSCTTY
+            exit_with(2);
+        const auto device = at<std::uint64_t>(stat, 40);
+        const int by_terminal[4] = {1, 14, 4, static_cast<int>(device)};  // KERN_PROC_TTY
+        std::uint64_t size = sizeof buffer;
+        if (sys(202, by_terminal, 4, buffer, &size, 0, 0) != 0 || size != 1088 || at<std::int32_t>(buffer, 72) != sys(20))
+            exit_with(3);
+        // ki_tdev, ki_tpgid, P_CONTROLT and the old ki_tdev.
+        const bool told = at<std::uint64_t>(buffer, 560) == device && at<std::int32_t>(buffer, 84) == sys(20) && at<std::int64_t>(buffer, 368) & 2 && at<std::uint32_t>(buffer, 100) == static_cast<std::uint32_t>(device);
+        std::uint64_t name_size = sizeof buffer;
+        if (!told || sys(570, "kern.devname", 12, buffer, &name_size, &device, sizeof device) != 0 || !equal(buffer, name + 5))
+            exit_with(4);
+        exit_with(0);
+    }
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 0);
+    return true;
+}
+
 bool memory_figures() {
     for (const char* name : {"vm.loadavg", "vm.vmtotal", "hw.physmem", "hw.usermem", "hw.realmem", "kern.boottime", "kern.clockrate", "kern.cp_time", "kern.cp_times", "vm.stats.vm.v_page_count", "vm.stats.vm.v_free_count", "hw.pagesizes", "hw.availpages"}) {
         std::uint64_t size = sizeof buffer;
@@ -171,7 +239,8 @@ void sysctl_cases() {
     const Case cases[] = {
         {"sysctl_integers", integers}, {"sysctl_texts", texts}, {"sysctl_numbers", numbers_without_names}, {"sysctl_small_buffer", a_small_buffer},
         {"kinfo_every_process", every_process}, {"kinfo_one_process", one_process}, {"process_arguments", arguments_of_a_process},
-        {"process_places", places_of_a_process}, {"sysctl_memory", memory_figures},
+        {"process_places", places_of_a_process}, {"sysctl_memory", memory_figures}, {"vfs_conflist", file_system_kinds}, {"devname", names_of_devices},
+        {"process_terminal", terminals_of_processes},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -252,7 +252,7 @@ Returns timerfd_settime(Arguments a) {
     return 0;
 }
 
-constexpr std::string_view kFilters = "filters READ, WRITE, VNODE, TIMER, USER";
+constexpr std::string_view kFilters = "filters READ, WRITE, VNODE, PROC, SIGNAL, TIMER, USER";
 
 constexpr Syscall kCalls[] = {
     {93, "select", 5, select},

@@ -362,10 +362,16 @@ Returns fpathconf(Arguments a) {
     SKEP_TRY(file_argument(a[0]));
     return path_configuration(static_cast<std::int32_t>(a[1]));
 }
-Returns pathconf(Arguments a) {
+Returns path_configuration_at(Arguments a, bool follow) {
     const PlaceArgument place = SKEP_TRY(place_argument(static_cast<std::uint64_t>(kAtFdCwd), a[0]));
-    SKEP_TRY(find_vnode(actor(), place, true));
+    SKEP_TRY(find_vnode(actor(), place, follow));
     return path_configuration(static_cast<std::int32_t>(a[1]));
+}
+Returns pathconf(Arguments a) {
+    return path_configuration_at(a, true);
+}
+Returns lpathconf(Arguments a) {
+    return path_configuration_at(a, false);
 }
 
 constexpr Syscall kCalls[] = {
@@ -392,7 +398,7 @@ constexpr Syscall kCalls[] = {
     {478, "lseek", 3, lseek},
     {480, "ftruncate", 2, ftruncate},
     {509, "closefrom", 1, closefrom},
-    {513, "lpathconf", 2, pathconf, SyscallStatus::Partial, "follows symlinks"},
+    {513, "lpathconf", 2, lpathconf},
     {530, "posix_fallocate", 3, posix_fallocate},
     {531, "posix_fadvise", 4, posix_fadvise, SyscallStatus::Ignored, "advice"},
     {542, "pipe2", 2, pipe2},

@@ -34,10 +34,19 @@ Result<> set_flag(File& file, std::uint32_t flag, UserAddr argument) {
 
 // What d_type a device has: sys/conf.h.
 Result<> put_device_type(File& file, UserAddr argument) {
-    constexpr std::int32_t kTty = 4;
-    if (file.kind() != FileKind::Tty)
+    constexpr std::int32_t kPlain = 0, kDisk = 2, kTty = 4;
+    if (file.kind() == FileKind::Tty)
+        return copy_out(argument, kTty);
+    FileStat stat;
+    SKEP_TRY(file.stat(stat));
+    switch (stat.mode & kModeTypeMask) {
+    case mode_of(VnodeType::CharDevice):
+        return copy_out(argument, kPlain);
+    case mode_of(VnodeType::BlockDevice):
+        return copy_out(argument, kDisk);
+    default:
         return fail(Errno::NoTty);
-    return copy_out(argument, kTty);
+    }
 }
 
 // ttyname(3): the device's name below /dev, as it was opened; ptsname(3): that of the terminal, asked of its master.

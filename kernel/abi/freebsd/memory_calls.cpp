@@ -103,9 +103,13 @@ Returns minherit(Arguments a) {
     }
 }
 
-// break(2): the C library keeps the old one.
+// break(2) tells the new break. Below the first one nothing changes, and it tells the present: so C libraries from
+// FreeBSD 12 on learn where they are. Earlier ones know the end of their .bss.
 Returns obreak(Arguments a) {
-    return done(map().set_brk(a[0]));
+    VmMap& here = map();
+    if (a[0] >= here.brk_start())
+        SKEP_TRY(here.set_brk(a[0]));
+    return here.brk();
 }
 
 Returns refused(Arguments) {

@@ -76,7 +76,8 @@ std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2
         {AT_PAGESZ, kPageSize},
         {AT_FLAGS, 0},
         {AT_ENTRY, image.entry + layout.load_bias},
-        {AT_BASE, layout.interpreter_base},
+        // Without an interpreter it is where the program itself lies: ld-elf.so.1, called by name, relocates itself by it.
+        {AT_BASE, layout.interpreter_base ? layout.interpreter_base : layout.load_bias},
         {kAtEhdrFlags, 0},
         {kAtExecPath, layout.path},
         {kAtReleaseDate, freebsd_abi::kReleaseDate},

@@ -109,12 +109,21 @@ Returns uuidgen(Arguments a) {
 Returns no_entry(Arguments) {
     return fail(Errno::NoEnt);
 }
+Returns no_more(Arguments) {
+    return 0;
+}
 
 constexpr Syscall kCalls[] = {
     {55, "reboot", 1, reboot_call, SyscallStatus::Partial, "restart, RB_HALT, RB_POWEROFF; does not sync"},
     {202, "__sysctl", 6, sysctl_call, SyscallStatus::Partial, "the names in kernel/sysctl"},
+    {300, "modnext", 1, no_more, SyscallStatus::Partial, "there are no modules"},
+    {301, "modstat", 2, no_entry, SyscallStatus::Partial, "there are no modules"},
     {303, "modfind", 1, no_entry, SyscallStatus::Partial, "there are no modules"},
     {306, "kldfind", 1, no_entry, SyscallStatus::Partial, "there are no modules"},
+    {307, "kldnext", 1, no_more, SyscallStatus::Partial, "there are no modules"},
+    {308, "kldstat", 2, no_entry, SyscallStatus::Partial, "there are no modules"},
+    {309, "kldfirstmod", 1, no_more, SyscallStatus::Partial, "there are no modules"},
+    {335, "utrace", 2, no_more, SyscallStatus::Ignored, "nobody traces"},
     {390, "kenv", 4, no_entry, SyscallStatus::Partial, "the environment is empty"},
     {392, "uuidgen", 2, uuidgen, SyscallStatus::Partial, "random UUIDs (version 4)"},
     {563, "getrandom", 3, getrandom},

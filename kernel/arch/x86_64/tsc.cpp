@@ -1,11 +1,13 @@
 #include <kernel/arch/x86_64/tsc.hpp>
 
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/arch/x86_64/hpet.hpp>
 #include <kernel/arch/x86_64/rtc.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/sched/clock.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 
 namespace skep::kernel {
@@ -43,28 +45,67 @@ std::uint64_t measure(std::uint16_t count) {
     return read_tsc() - start;
 }
 
+// Hz by the HPET; 0: its counter stands.
+std::uint64_t measure_by(const Hpet& hpet) {
+    constexpr std::uint64_t kWanted = 10'000'000'000'000, kFemtosecondsPerNanosecond = 1'000'000;  // 10 ms
+    constexpr std::uint64_t kGiveUp = 10'000'000'000, kSecond = 1'000'000'000;
+    const auto wanted = static_cast<std::uint32_t>(kWanted / hpet.period());
+    const std::uint32_t first = hpet.counter();
+    const std::uint64_t start = read_tsc();
+    std::uint64_t ticks;
+    std::uint32_t passed;
+    do {
+        passed = hpet.counter() - first;
+        ticks = read_tsc() - start;
+        if (ticks > kGiveUp)
+            return 0;
+    } while (passed < wanted);
+    // No overflow: kGiveUp * kSecond has 64 bits.
+    return ticks * kSecond / (std::uint64_t{passed} * hpet.period() / kFemtosecondsPerNanosecond);
+}
+
+constexpr int kMeasurements = 5;
+
+// An emulator that is descheduled between the two clocks' readings makes a measurement longer or shorter: the middle one
+// is right.
+std::uint64_t by_hpet(const Hpet& hpet) {
+    std::array<std::uint64_t, kMeasurements> results;
+    for (std::uint64_t& result : results)
+        result = measure_by(hpet);
+    std::ranges::sort(results);
+    return results[results.size() / 2];
+}
+
+// Here being descheduled only ever makes it longer.
+std::uint64_t by_pit() {
+    constexpr std::uint16_t kCount = 11932;  // 10 ms
+    std::uint64_t ticks = ~std::uint64_t{0};
+    for (int i = 0; i < kMeasurements; i++)
+        ticks = std::min(ticks, measure(kCount));
+    return ticks * kPitFrequency / kCount;
+}
+
 }  // namespace
 
-void init_tsc(std::uint64_t known, std::uint64_t began) {
+void init_tsc(std::uint64_t known, std::uint64_t began, const std::optional<PhysAddr>& hpet_registers) {
+    constexpr std::uint64_t kSlowest = 1'000'000;
+    const std::optional<Hpet> hpet = hpet_registers ? Hpet::start(*hpet_registers) : std::nullopt;
+    const char* by = "hv";
     if (known) {
         frequency = known;
+    } else if (hpet && (frequency = by_hpet(*hpet)) >= kSlowest) {
+        by = "HPET";
+    } else if ((frequency = by_pit()) >= kSlowest) {
+        by = "PIT";
     } else {
-        // An emulator that is descheduled meanwhile only ever makes a measurement longer.
-        constexpr std::uint16_t kCount = 11932;  // 10 ms
-        std::uint64_t ticks = ~std::uint64_t{0};
-        for (int i = 0; i < 5; i++)
-            ticks = std::min(ticks, measure(kCount));
-        frequency = ticks * kPitFrequency / kCount;
-        if (frequency < 1'000'000) {
-            log("TSC: no PIT to measure it by; assuming 1 GHz");
-            frequency = 1'000'000'000;
-        }
+        by = "nothing: assumed";
+        frequency = 1'000'000'000;
     }
     to_ns = (std::uint64_t{1'000'000'000} << kToNsShift) / frequency;
     to_ticks = (frequency << kToTicksShift) / 1'000'000'000;
     tsc_base = began;
     set_realtime(read_rtc() * 1'000'000'000);
-    log("TSC: {} kHz", frequency / 1000);
+    log("TSC: {} kHz (by {}), HPET: {} kHz", frequency / 1000, by, hpet ? 1'000'000'000'000 / hpet->period() : 0);
 }
 
 std::uint64_t tsc_at(Nanoseconds time) {

@@ -86,6 +86,14 @@ void parse_fadt(std::span<const std::uint8_t> table, AcpiMachine& out) {
     }
 }
 
+// IA-PC HPET specification 1.0a, 3.2.4.
+void parse_hpet(std::span<const std::uint8_t> table, AcpiMachine& out) {
+    constexpr std::uint8_t kSystemMemory = 0;
+    const auto address = read<std::uint64_t>(table, 44);
+    if (table.size() >= 56 && read<std::uint8_t>(table, 40) == kSystemMemory && address && !out.hpet)
+        out.hpet = PhysAddr{address};
+}
+
 void parse_s5(std::span<const std::uint8_t> dsdt, AcpiMachine& out) {
     // Name (\_S5, Package (n) { SLP_TYPa, SLP_TYPb, ... }): "_S5_", PackageOp, PkgLength, NumElements, then
     // integers (ACPI 6.5, 20.2.5.4 and 20.2.3).

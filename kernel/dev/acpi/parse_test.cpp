@@ -46,6 +46,21 @@ TEST(Madt, StopsAtMalformedEntries) {
     EXPECT_EQ(m.cpu_count, 1u);
 }
 
+TEST(Hpet, InMemoryOnly) {
+    Bytes table(56);
+    table[44 + 1] = 0x10;
+    table[44 + 3] = 0xfe;
+    AcpiMachine m;
+    parse_hpet(table, m);
+    ASSERT_TRUE(m.hpet);
+    EXPECT_EQ(m.hpet->value, 0xfe001000u);
+    AcpiMachine none;
+    parse_hpet(std::span(table).first(50), none);
+    table[40] = 1;  // I/O ports
+    parse_hpet(table, none);
+    EXPECT_FALSE(none.hpet);
+}
+
 TEST(S5, QemuAndBochsForms) {
     AcpiMachine m;
     const Bytes qemu = {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00};

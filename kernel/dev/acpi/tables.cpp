@@ -66,6 +66,8 @@ void use_table(std::span<const std::uint8_t> table, AcpiMachine& out) {
     const std::string_view signature(reinterpret_cast<const char*>(table.data()), 4);
     if (signature == "APIC") {
         parse_madt(table, out);
+    } else if (signature == "HPET") {
+        parse_hpet(table, out);
     } else if (signature == "FACP" && table.size() >= 116) {
         parse_fadt(table, out);
         parse_s5(table_at(read<std::uint32_t>(table.data() + 40)), out);

@@ -1,4 +1,5 @@
-// The static ACPI tables that the kernel needs (ACPI 6.5, chapter 5): MADT, FADT, and \_S5 of the DSDT. No AML is run.
+// The static ACPI tables that the kernel needs (ACPI 6.5, chapter 5): MADT, FADT, HPET, and \_S5 of the DSDT.
+// No AML is run.
 #pragma once
 
 #include <kernel/mm/physical.hpp>
@@ -37,6 +38,7 @@ struct AcpiMachine {
     std::optional<std::uint8_t> s5_type_a, s5_type_b;  // SLP_TYP for soft off
     std::uint16_t reset_port = 0;                      // 0: none
     std::uint8_t reset_value = 0;
+    std::optional<PhysAddr> hpet;  // its registers
 };
 
 // Searches from the loader's RSDP, or the BIOS area. Without tables: one CPU, the usual addresses.
@@ -46,6 +48,7 @@ extern AcpiMachine acpi_machine;
 // Parsers of single tables, header included; for tests.
 void parse_madt(std::span<const std::uint8_t> table, AcpiMachine& out);
 void parse_fadt(std::span<const std::uint8_t> table, AcpiMachine& out);
+void parse_hpet(std::span<const std::uint8_t> table, AcpiMachine& out);
 void parse_s5(std::span<const std::uint8_t> dsdt, AcpiMachine& out);
 
 }  // namespace skep::kernel

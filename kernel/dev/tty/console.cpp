@@ -59,6 +59,7 @@ Result<> init_console() {
         return fail(Errno::NoMem);
     Ref<Tty> tty = SKEP_TRY(make_ref<Tty>(*output, WindowSize{.rows = 24, .columns = 80, .width = 0, .height = 0}));
     Ref<TtyDevice> device = SKEP_TRY(make_ref<TtyDevice>(tty));
+    tty->set_device_number(device_number(kTtyMajor, kConsoleMinor));
     SKEP_TRY(register_device({.name = "console", .permissions = 0600, .number = device_number(kTtyMajor, kConsoleMinor)}, device));
     SKEP_TRY(register_device({.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)}, device));
     Ref<ControllingTtyDevice> controlling = SKEP_TRY(make_ref<ControllingTtyDevice>());

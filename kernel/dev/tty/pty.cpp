@@ -242,6 +242,7 @@ Result<Ref<File>> open_pty_master(std::uint32_t flags, bool locked) {
     Ref<PtyMaster> master;
     auto make = [&]() -> Result<> {
         Ref<PtyTerminal> terminal = SKEP_TRY(make_ref<PtyTerminal>(number, locked));
+        terminal->set_device_number(device_number(kTerminalMajor, number));
         master = SKEP_TRY(make_ref<PtyMaster>(terminal, flags));
         Ref<TerminalDevice> device = SKEP_TRY(make_ref<TerminalDevice>(terminal));
         std::array<char, 24> name;

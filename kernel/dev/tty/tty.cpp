@@ -443,4 +443,14 @@ Ref<Tty> Tty::controlling() {
     return {};
 }
 
+std::optional<Tty::Controlling> Tty::controlling_of(std::int32_t session) {
+    SpinGuard guard(all().lock);
+    for (Tty& tty : all().list) {
+        SpinGuard state(tty.state_lock_);
+        if (session && tty.session_ == session)
+            return Controlling{tty.device_number_, tty.foreground_};
+    }
+    return std::nullopt;
+}
+
 }  // namespace skep::kernel

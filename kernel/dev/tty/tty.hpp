@@ -10,6 +10,8 @@
 #include <kernel/dev/tty/line_discipline.hpp>
 #include <kernel/vfs/file.hpp>
 
+#include <optional>
+
 namespace skep::kernel {
 
 class TtyDriver {
@@ -66,6 +68,14 @@ class Tty : public RefCounted, public ListNode<> {
     static void session_ended(std::int32_t session);
     // The calling process's controlling terminal, or null.
     static Ref<Tty> controlling();
+    // What the world may know of a session's terminal.
+    struct Controlling {
+        std::uint64_t device;  // its number; 0: it has none
+        std::int32_t foreground;
+    };
+    static std::optional<Controlling> controlling_of(std::int32_t session);
+    // Before anyone opens it.
+    void set_device_number(std::uint64_t number) { device_number_ = number; }
 
   private:
     Result<> check_background(JobSignal);
@@ -84,6 +94,7 @@ class Tty : public RefCounted, public ListNode<> {
     std::uint64_t drain_count_ = 0;  // the same for writers
     bool hung_up_ = false;
     std::int32_t session_ = 0, foreground_ = 0;
+    std::uint64_t device_number_ = 0;
     EventSource events_;
 };
 
