@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+// The numbered fields read as a table.
+// clang-format off
 namespace skep::abi {
 
 enum class ExitReason : std::uint32_t {
@@ -166,3 +168,4 @@ struct FieldValue {
 static_assert(sizeof(FieldValue) == 16);
 
 }  // namespace skep::abi
+// clang-format on

@@ -26,10 +26,11 @@ def lines() -> list[str]:
     findings = []
     for folder, (count, total, code) in sources.lines_per_folder().items():
         print(f"{folder:10} {count:5} files {total:7} lines {code:7} of code")
-    trusted = sum(length(path) for path in sources.files(sources.CODE) if is_trusted(path.relative_to(ROOT)))
-    print(f"hv without its tests: {trusted} lines")
-    if trusted >= HV_LINES:
-        findings.append(f"hv: {trusted} lines without its tests, to be under {HV_LINES}")
+    trusted = [path for path in sources.files(sources.CODE) if is_trusted(path.relative_to(ROOT))]
+    code = sum(sources.code_lines(path) for path in trusted)
+    print(f"hv without its tests: {code} lines of code, {sum(length(path) for path in trusted)} with comments and blanks")
+    if code >= HV_LINES:
+        findings.append(f"hv: {code} lines of code without its tests, to be under {HV_LINES}")
     for path in sources.files(sources.CODE):
         if length(path) > FILE_LINES:
             findings.append(f"{path.relative_to(ROOT)}: {length(path)} lines, over {FILE_LINES}: split it")
