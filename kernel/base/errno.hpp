@@ -16,8 +16,9 @@ enum class Errno : std::uint16_t {
     ConnRefused = 61, Loop, NameTooLong, HostDown, HostUnreach, NotEmpty, ProcLim, Users, DQuot, Stale,
     NoLck = 77, NoSys = 78, FType = 79, Auth = 80, Canceled = 85, Overflow = 84, IlSeq = 86, NoAttr = 87, BadMsg = 89,
     NotCapable = 93, CapMode = 94, NotRecoverable = 95, OwnerDead = 96,
-    // Internal, never seen by a program: the system call restarts after the signal handler, or not.
-    Restart = 512, JustReturn = 513,
+    // Internal, never seen by a program: the system call restarts after the signal handler, or not; restarts whatever the
+    // handler says.
+    Restart = 512, JustReturn = 513, RestartAlways = 514,
 };
 
 template <typename T = void>

@@ -117,6 +117,11 @@ bool must_end(const Thread& t) {
     return p.exiting || (p.exec_thread && p.exec_thread != &t) || p.pending.set().has(Signal::Kill) || t.signals.pending.set().has(Signal::Kill);
 }
 
+bool signal_has_come(Thread& t) {
+    const SpinGuard guard(t.process->lock);
+    return t.attention.load(std::memory_order_relaxed) || !deliverable(t).empty();
+}
+
 bool signal_pending() {
     const Thread& me = current_thread();
     return me.process && me.attention.load(std::memory_order_seq_cst);

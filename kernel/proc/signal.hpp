@@ -42,6 +42,8 @@ void set_stopped(Process& process, bool stopped);
 extern std::atomic<std::uint32_t> stopped_processes;
 // Whether it ends at its next return to user mode, whatever else happens.
 bool must_end(const Thread& thread);
+// With process_lock held: there is something that the thread must look at before it goes on.
+bool signal_has_come(Thread& thread);
 
 // Terminal job control: whether the signal would be ignored or blocked by the caller.
 bool ignores_or_blocks(Signal signal);

@@ -149,12 +149,12 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
         (void)copy_out(start.store_id_parent, *id);
     child->threads.push_back(*thread);
     child->thread_count = 1;
-    bool dying;
+    bool interrupted;
     {
         const SpinGuard guard(process_lock);
-        // A signal to the group ends this process: the child, which was not in it yet, must not stay behind.
-        dying = must_end(me);
-        if (!dying) {
+        // A signal that the group got meanwhile is for the child too, which was not in it yet: the call begins anew after it.
+        interrupted = must_end(me) || signal_has_come(me);
+        if (!interrupted) {
             if (options.descriptor)
                 options.descriptor->bind(*child);
             Process* of = options.parent_of_caller && parent.parent ? parent.parent : &parent;
@@ -165,10 +165,10 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
             set_id_owner(*id, {child.get(), thread});
         }
     }
-    if (dying) {
+    if (interrupted) {
         List<Thread, ProcessTag>::remove(*thread);
         free_id(*id);
-        return undo(Errno::Intr);
+        return undo(Errno::RestartAlways);
     }
     Ref<Process>(child).leak();  // the tree's reference, which wait4 drops
     start_thread(*thread);

@@ -135,6 +135,8 @@ extern "C" void syscall_dispatch(TrapFrame* frame) {
         personality.set_result(*frame, result);
     else if (result.error() == Errno::Restart)
         me.restart = SyscallRestart::Wanted;
+    else if (result.error() == Errno::RestartAlways)
+        personality.restart_syscall(*frame);
     disable_interrupts();
     finish_user_entry(*frame);
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -322,6 +323,7 @@ void pty_job_control() {
         say("in front\n");
         CHECK(::kill(-job, SIGCONT) == 0);
         CHECK(::waitpid(job, &status, WCONTINUED) == job && WIFCONTINUED(status));
+        say("continued\n");  // a stop before this was waited for would take its place
         CHECK(::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
         CHECK(::tcsetpgrp(0, ::getpgrp()) == 0);
         say("stopped\n");
@@ -333,6 +335,7 @@ void pty_job_control() {
         CHECK(::tcsetpgrp(0, job) == -1 && (errno == ESRCH || errno == EPERM));
     });
     session.until("in front\r\n");
+    session.until("continued\r\n");
     session.type("g\n");
     session.until("job read\r\n");
     session.type("\x1a");
@@ -377,12 +380,46 @@ void pty_script() {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 }
 
+// ^C and ^Z reach the children that a program is just making: none of the group is left behind.
+void group_signals() {
+    CHECK(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    for (int round = 0; round < 20; round++) {
+        const pid_t group = ::fork();
+        CHECK(group >= 0);
+        if (group == 0) {
+            ::setpgid(0, 0);
+            for (int children = 0; children < 200; children++)
+                if (::fork() == 0)
+                    for (;;)
+                        ::pause();
+            for (;;)
+                ::pause();
+        }
+        ::setpgid(group, group);
+        ::usleep(static_cast<useconds_t>(500 * (round + 1)));
+        CHECK(::kill(-group, SIGTERM) == 0);
+        // Whoever is left would be waited for in vain.
+        bool gone = false;
+        for (int looks = 0; !gone && looks < 6000; looks++) {
+            pid_t ended;
+            while ((ended = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+            }
+            gone = ended == -1 && errno == ECHILD;
+            if (!gone)
+                ::usleep(10000);
+        }
+        if (!gone)
+            ::kill(-group, SIGKILL);
+        CHECK(gone);
+    }
+}
+
 }  // namespace
 
 const Case terminal_cases[] = {
     {"pty_names", pty_names}, {"pty_canonical", pty_canonical}, {"pty_raw", pty_raw}, {"pty_flow", pty_flow},
     {"pty_close", pty_close}, {"pty_signals", pty_signals}, {"pty_window", pty_window},
-    {"pty_job_control", pty_job_control}, {"pty_hangup", pty_hangup}, {"pty_script", pty_script},
+    {"pty_job_control", pty_job_control}, {"pty_hangup", pty_hangup}, {"pty_script", pty_script}, {"group_signals", group_signals},
 };
 const unsigned terminal_case_count = std::size(terminal_cases);
 
