@@ -170,8 +170,8 @@ Result<FileTimes> timevals_argument(UserAddr from) {
     };
     const auto pair = SKEP_TRY(copy_in<Pair>(from));
     FileTimes times;
-    times.accessed = SKEP_TRY(from_timespec({pair.accessed.seconds, pair.accessed.microseconds * 1000}));
-    times.modified = SKEP_TRY(from_timespec({pair.modified.seconds, pair.modified.microseconds * 1000}));
+    times.accessed = SKEP_TRY(from_timeval(pair.accessed));
+    times.modified = SKEP_TRY(from_timeval(pair.modified));
     return times;
 }
 

@@ -37,6 +37,12 @@ Result<std::int64_t> from_timespec(const Timespec& time) {
     return time.seconds * kNanosecondsPerSecond + time.nanoseconds;
 }
 
+Result<std::int64_t> from_timeval(const Timeval& time) {
+    if (time.microseconds < 0 || time.microseconds >= 1'000'000)
+        return fail(Errno::Inval);
+    return from_timespec({time.seconds, time.microseconds * 1000});
+}
+
 Nanoseconds deadline_after(Nanoseconds duration) {
     const Nanoseconds now = monotonic_now();
     return duration >= static_cast<Nanoseconds>(kMaxSeconds) * kNanosecondsPerSecond - now ? kForever : now + duration;

@@ -40,6 +40,7 @@ Result<Nanoseconds> copy_in_timespec(UserAddr at);
 Result<Nanoseconds> copy_in_timeval(UserAddr at);
 // Of a file's time, which may lie before 1970; Inval unless 0 <= nanoseconds < 10^9.
 Result<std::int64_t> from_timespec(const Timespec&);
+Result<std::int64_t> from_timeval(const Timeval&);
 
 // A monotonic deadline that far from now; kForever if it never comes.
 Nanoseconds deadline_after(Nanoseconds duration);

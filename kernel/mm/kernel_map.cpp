@@ -1,11 +1,12 @@
 #include <kernel/mm/kernel_map.hpp>
 
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/base/checks.hpp>
 #include <kernel/base/log.hpp>
+#include <kernel/base/vector.hpp>
+#include <kernel/mm/address_space.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/mm/vm_map.hpp>
-#include <kernel/mm/address_space.hpp>
-#include <kernel/base/vector.hpp>
 #include <kernel/sched/thread.hpp>
 #include <kernel/sync/wait.hpp>
 
@@ -23,15 +24,16 @@ PageTable table;
 SpinLock map_lock("kernel map");
 std::uint64_t next_device = kDeviceBase;
 std::uint64_t next_stack = kStackBase;
-// Stacks that were freed keep their frames until the reaper comes; each holds the next one's top in its last word.
+// Stacks that were freed keep their frames until the reaper comes; each holds the next one's top in
+// its last word.
 std::uint64_t free_stacks, free_stack_count;
 constexpr std::uint64_t kKeptStacks = 32, kReapAt = 64;
 constexpr std::uint64_t kStackSlot = 2 * kKernelStackSize;  // the lower part is never mapped
 Vector<std::uint64_t> empty_slots;                          // tops whose frames are gone
 WaitQueue reaper_wait;
 
-constexpr std::uint64_t kKernelData = Pte::kPresent | Pte::kWrite | Pte::kGlobal | Pte::kNoExecute |
-                                      Pte::kAccessed | Pte::kDirty;
+constexpr std::uint64_t kKernelData =
+    Pte::kPresent | Pte::kWrite | Pte::kGlobal | Pte::kNoExecute | Pte::kAccessed | Pte::kDirty;
 
 void must(Result<Pte*> pte, std::uint64_t value) {
     if (!pte)
@@ -54,6 +56,33 @@ void map_image() {
     }
 }
 
+// Text and constants cannot be written through the direct map either.
+void map_directly(std::uint64_t end) {
+    const auto first = reinterpret_cast<std::uint64_t>(text_start) - kImageBase,
+               last = reinterpret_cast<std::uint64_t>(rodata_end) - kImageBase;
+    for (std::uint64_t a = 0; a < end; a += kLargePageSize) {
+        if (a + kLargePageSize <= first || a >= last) {
+            must(table.make(kDirectMapBase + a, 2), a | kKernelData | Pte::kLarge);
+            continue;
+        }
+        for (std::uint64_t page = a; page < a + kLargePageSize; page += kPageSize)
+            must(table.make(kDirectMapBase + page, 1),
+                 page | (page >= first && page < last ? kKernelData & ~Pte::kWrite : kKernelData));
+    }
+}
+
+// In test builds: nothing that can be executed can be written, at whatever address.
+void check_write_xor_execute() {
+    const auto text = reinterpret_cast<std::uint64_t>(text_start) - kImageBase,
+               text_last = reinterpret_cast<std::uint64_t>(text_end) - kImageBase;
+    table.for_each(kDirectMapBase, 0, [&](std::uint64_t address, Pte& pte, int level) {
+        const std::uint64_t frame = pte.address().value;
+        const bool is_text = frame < text_last && frame + PageTable::level_size(level) > text;
+        if (pte.present() && pte.writable() && (is_text || !(pte.value & Pte::kNoExecute)))
+            panic("the kernel's page at {:x} is writable and executable", address);
+    });
+}
+
 }  // namespace
 
 void init_kernel_map(PhysAddr ram_end) {
@@ -63,13 +92,15 @@ void init_kernel_map(PhysAddr ram_end) {
     std::memset(direct_map(*root), 0, kPageSize);
     table = PageTable(*root);
 
-    // Device registers below 4 GiB are covered as well: the MTRRs make them uncached, and ACPI tables need it.
+    // Device registers below 4 GiB are covered as well: the MTRRs make them uncached, and ACPI
+    // tables need it.
     const std::uint64_t end = std::max(ram_end.value, std::uint64_t{4} << 30);
     if (end > kDirectMapEnd - kDirectMapBase)
         panic("more than 512 GiB of address space for RAM is not supported");
-    for (std::uint64_t a = 0; a < end; a += kLargePageSize)
-        must(table.make(kDirectMapBase + a, 2), a | kKernelData | Pte::kLarge);
+    map_directly(end);
     map_image();
+    if constexpr (kKernelChecks)
+        check_write_xor_execute();
     // The slots that grow later must exist in every address space from the start.
     must(table.make(kDeviceBase, 1), 0);
     must(table.make(kStackBase, 1), 0);
@@ -84,7 +115,8 @@ Result<PhysAddr> make_top_level_table() {
     const PhysAddr root = SKEP_TRY(allocate_frames(0));
     auto* to = static_cast<char*>(direct_map(root));
     std::memset(to, 0, kPageSize / 2);
-    std::memcpy(to + kPageSize / 2, static_cast<char*>(direct_map(table.root())) + kPageSize / 2, kPageSize / 2);
+    std::memcpy(to + kPageSize / 2, static_cast<char*>(direct_map(table.root())) + kPageSize / 2,
+                kPageSize / 2);
     return root;
 }
 
@@ -98,7 +130,8 @@ Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
     next_device += pages * kPageSize;
     for (std::uint64_t i = 0; i < pages; i++) {
         Pte* pte = SKEP_TRY(table.make(base + i * kPageSize, 1));
-        pte->value = (first + i * kPageSize) | kKernelData | Pte::kCacheDisable | Pte::kWriteThrough;
+        pte->value =
+            (first + i * kPageSize) | kKernelData | Pte::kCacheDisable | Pte::kWriteThrough;
     }
     return reinterpret_cast<volatile void*>(base + (address.value - first));
 }

@@ -43,8 +43,8 @@ class PageTable {
     // page is there.
     Result<Pte*> make(std::uint64_t address, int level);
 
-    // Calls visit(address, Pte&, level) for each mapped leaf in [start, end), start < end; tables
-    // that are absent are skipped in one step.
+    // Calls visit(address, Pte&, level) for each mapped leaf in [start, end); end 0 is the end of
+    // all addresses. Tables that are absent are skipped in one step.
     template <typename Visit>
     void for_each(std::uint64_t start, std::uint64_t end, Visit visit) const {
         visit_table(static_cast<Pte*>(direct_map(root_)), 4, start, end - 1, visit);

@@ -1,5 +1,6 @@
 #include <kernel/sched/run_queue.hpp>
 
+#include <algorithm>
 #include <bit>
 
 namespace skep::kernel {
@@ -16,19 +17,23 @@ void RunQueue::put_front(Thread& thread) {
 }
 
 void RunQueue::put(Thread& thread, bool front) {
+    thread.run_queue.store(
+        this);  // before its urgency is read: whoever lends meanwhile finds it here, or is seen
+    thread.queued_level = std::min(thread.level, thread.lent.load());
     if (front)
-        lists_[thread.level].push_front(thread);
+        lists_[thread.queued_level].push_front(thread);
     else
-        lists_[thread.level].push_back(thread);
-    bitmap_.store(bitmap_.load(std::memory_order_relaxed) | 1u << thread.level,
+        lists_[thread.queued_level].push_back(thread);
+    bitmap_.store(bitmap_.load(std::memory_order_relaxed) | 1u << thread.queued_level,
                   std::memory_order_relaxed);
     length_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void RunQueue::remove(Thread& thread) {
     List<Thread, RunTag>::remove(thread);
-    if (lists_[thread.level].empty())
-        bitmap_.store(bitmap_.load(std::memory_order_relaxed) & ~(1u << thread.level),
+    thread.run_queue.store(nullptr);
+    if (lists_[thread.queued_level].empty())
+        bitmap_.store(bitmap_.load(std::memory_order_relaxed) & ~(1u << thread.queued_level),
                       std::memory_order_relaxed);
     length_.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -57,6 +62,17 @@ Thread* RunQueue::take(Nanoseconds now) {
     Thread* thread = lists_[level].front();
     remove(*thread);
     return thread;
+}
+
+bool RunQueue::move(Thread& thread) {
+    SpinGuard guard(lock_);
+    if (thread.run_queue.load() != this)
+        return false;
+    if (thread.queued_level != thread.urgency()) {
+        remove(thread);
+        put(thread, false);
+    }
+    return true;
 }
 
 Thread* RunQueue::steal(std::uint32_t thief) {

@@ -19,6 +19,8 @@ class RunQueue {
     // waited for kPatience rises to the first level of programs, and every second choice is for
     // such a thread.
     Thread* take(Nanoseconds now);
+    // A thread in this queue became more (or less) urgent. False: it is not here any more.
+    bool move(Thread& thread);
     // A thread that may run on `thief` and whose stack is not in use.
     Thread* steal(std::uint32_t thief);
     // Whether a thread at `level` or a more urgent one waits.

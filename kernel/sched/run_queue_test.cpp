@@ -71,5 +71,23 @@ TEST_F(RunQueueTest, AThiefTakesWhatMayRunThereAndIsNotOnACpu) {
     EXPECT_EQ(queue.length(), 2u);
 }
 
+TEST_F(RunQueueTest, ALoanMovesAThreadUpAndItsLevelStays) {
+    RunQueue other;
+    queue.put_back(thread(0, 2), 0);
+    queue.put_back(thread(1, kLevelUserLast), 0);
+    threads[1].lent = kLevelUserFirst;
+    EXPECT_FALSE(other.move(threads[1]));
+    EXPECT_TRUE(queue.move(threads[1]));
+    EXPECT_TRUE(queue.has_urgent(kLevelUserFirst));
+    EXPECT_EQ(queue.take(0), &threads[1]);
+    EXPECT_FALSE(queue.move(threads[1]));
+    EXPECT_EQ(threads[1].level, kLevelUserLast);
+    // What is lent while it is in no queue counts when it comes.
+    queue.put_back(threads[1], 0);
+    EXPECT_EQ(queue.take(0), &threads[1]);
+    EXPECT_EQ(queue.take(0), &threads[0]);
+    EXPECT_TRUE(queue.empty());
+}
+
 }  // namespace
 }  // namespace skep::kernel

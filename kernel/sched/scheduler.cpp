@@ -23,7 +23,8 @@ bool is_idle(const Cpu& cpu) {
     return cpu.thread == cpu.idle;
 }
 
-// A CPU for a thread that becomes runnable: where it ran last unless that is busy and another idles.
+// A CPU for a thread that becomes runnable: where it ran last unless that is busy and another
+// idles.
 Cpu& choose_cpu(const Thread& thread) {
     Cpu& last = *cpus[thread.cpu.load(std::memory_order_relaxed)];
     const bool last_allowed = thread.affinity >> last.number & 1;
@@ -49,13 +50,14 @@ Cpu& choose_cpu(const Thread& thread) {
 void enqueue(Thread& thread) {
     Cpu& cpu = choose_cpu(thread);
     thread.cpu.store(cpu.number, std::memory_order_relaxed);
-    const std::uint8_t level = thread.level;
-    cpu.run_queue->put_back(thread, monotonic_now());  // from here on another CPU may run it, even to its end
+    const std::uint8_t urgency = thread.urgency();
+    cpu.run_queue->put_back(
+        thread, monotonic_now());  // from here on another CPU may run it, even to its end
     if (&cpu != &this_cpu()) {
         send_interrupt(cpu, kRescheduleVector);
         return;
     }
-    if (is_idle(cpu) || level < cpu.thread->level)
+    if (is_idle(cpu) || urgency < cpu.thread->urgency())
         cpu.reschedule = true;
     else
         update_timer_interrupt();  // the running thread's slice is limited now
@@ -65,7 +67,8 @@ void enqueue(Thread& thread) {
 void call_idle_cpu(const Cpu& busy) {
     for (std::uint32_t i = 1; i < cpu_count; i++) {
         const Cpu& other = *cpus[(busy.number + i) % cpu_count];
-        if (other.online.load(std::memory_order_acquire) && is_idle(other) && other.run_queue->empty()) {
+        if (other.online.load(std::memory_order_acquire) && is_idle(other) &&
+            other.run_queue->empty()) {
             send_interrupt(other, kRescheduleVector);
             return;
         }
@@ -139,7 +142,8 @@ void schedule() {
     }
     Thread* next = cpu.run_queue->take(now);
     // Not allowed here any more: pass it on.
-    while (next && !(next->affinity >> cpu.number & 1) && !next->on_cpu.load(std::memory_order_acquire)) {
+    while (next && !(next->affinity >> cpu.number & 1) &&
+           !next->on_cpu.load(std::memory_order_acquire)) {
         enqueue(*next);
         next = cpu.run_queue->take(now);
     }
@@ -193,7 +197,8 @@ void preempt_if_asked() {
 void update_timer_interrupt() {
     Cpu& cpu = this_cpu();
     Nanoseconds deadline = cpu.timers->next_deadline();
-    // A slice that has ended needs no second interrupt: where preemption is off it would come at once, for ever.
+    // A slice that has ended needs no second interrupt: where preemption is off it would come at
+    // once, for ever.
     if (!is_idle(cpu) && !cpu.reschedule && !cpu.run_queue->empty()) {
         const Thread& current = *cpu.thread;
         const Nanoseconds left = current.slice_used < kSlice ? kSlice - current.slice_used : 0;
@@ -212,7 +217,7 @@ void on_timer_interrupt() {
     } else if (!cpu.run_queue->empty()) {
         charge(current, now);
         call_idle_cpu(cpu);
-        if (current.slice_used >= kSlice || cpu.run_queue->has_urgent(current.level))
+        if (current.slice_used >= kSlice || cpu.run_queue->has_urgent(current.urgency()))
             cpu.reschedule = cpu.reschedule || current.slice_used >= kSlice;
     }
     update_timer_interrupt();
@@ -220,7 +225,8 @@ void on_timer_interrupt() {
 
 void on_reschedule_interrupt() {
     Cpu& cpu = this_cpu();
-    if (is_idle(cpu) || (cpu.thread->level > 0 && cpu.run_queue->has_urgent(cpu.thread->level - 1)))
+    if (is_idle(cpu) ||
+        (cpu.thread->urgency() > 0 && cpu.run_queue->has_urgent(cpu.thread->urgency() - 1)))
         cpu.reschedule = true;
     update_timer_interrupt();
 }
@@ -228,7 +234,8 @@ void on_reschedule_interrupt() {
 void begin_sleep(Sleep how) {
     Thread& me = *this_cpu().thread;
     me.interruptible.store(how == Sleep::Interruptible, std::memory_order_relaxed);
-    // Before others can wake it: a thread in a run queue keeps the level under which it was put there.
+    // Before others can wake it: a thread in a run queue keeps the level under which it was put
+    // there.
     if (me.level > kLevelUserFirst)
         me.level--;
     me.state.store(ThreadState::Sleeping, std::memory_order_seq_cst);
@@ -258,6 +265,20 @@ bool wake(Thread& thread) {
 void wake_interruptible(Thread& thread) {
     if (thread.interruptible.load(std::memory_order_seq_cst))
         wake(thread);
+}
+
+void requeue(Thread& thread) {
+    RunQueue* queue;
+    do
+        queue = thread.run_queue.load();
+    while (queue && !queue->move(thread));
+    if (!queue)
+        return;  // it runs, or sleeps
+    Cpu& cpu = *cpus[thread.cpu.load(std::memory_order_relaxed)];
+    if (&cpu != &this_cpu())
+        send_interrupt(cpu, kRescheduleVector);
+    else if (thread.urgency() < cpu.thread->urgency())
+        cpu.reschedule = true;
 }
 
 void interrupt_thread(Thread& thread) {

@@ -7,8 +7,10 @@
 #include <kernel/mm/user.hpp>
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/thread.hpp>
+#include <kernel/sync/held_locks.hpp>
 #include <kernel/sync/wait.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -18,22 +20,28 @@ enum class ThreadState : std::uint8_t {
     Running,   // on a CPU
     Runnable,  // in a run queue, or about to be put there by who woke it
     Sleeping,
-    Exited,    // its stack is freed by whom its CPU switches to
+    Exited,  // its stack is freed by whom its CPU switches to
 };
 
-// Scheduling levels, 0 first. Kernel threads that serve devices come before programs; a program's thread
-// sinks when it uses up its slice and rises when it sleeps.
+// Scheduling levels, 0 first. Kernel threads that serve devices come before programs; a program's
+// thread sinks when it uses up its slice and rises when it sleeps.
 inline constexpr std::uint8_t kLevelKernel = 0;
 inline constexpr std::uint8_t kLevelUserFirst = 1;
 inline constexpr std::uint8_t kLevelUserLast = 4;
 inline constexpr unsigned kLevels = 5;
+inline constexpr std::uint8_t kNothingLent = 0xff;
 
-// A system call that was interrupted before it did anything starts again after the signal, unless a handler
-// without SA_RESTART runs.
-enum class SyscallRestart : std::uint8_t { None, Wanted };
+// A system call that was interrupted before it did anything starts again after the signal, unless a
+// handler without SA_RESTART runs.
+enum class SyscallRestart : std::uint8_t {
+    None,
+    Wanted
+};
 
 struct RunTag {};
 struct ProcessTag {};
+
+class RunQueue;
 
 class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
   public:
@@ -48,8 +56,15 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     std::atomic<bool> on_cpu{false};         // its stack is in use; set and cleared by the switch
     std::atomic<bool> interruptible{false};  // the sleep, if it sleeps
     std::uint8_t level = kLevelUserFirst;
-    std::atomic<std::uint32_t> cpu{0};       // where it runs or ran last
-    std::uint64_t affinity = ~0ull;          // bit per CPU
+    std::atomic<std::uint8_t> lent{kNothingLent};  // by who waits for its mutexes (sync/mutex.cpp)
+    std::uint8_t urgency() const { return std::min(level, lent.load(std::memory_order_relaxed)); }
+    std::uint8_t queued_level = 0;              // the list that it is in, while it is in
+    std::atomic<RunQueue*> run_queue{nullptr};  // this queue
+    std::uint32_t contended_mutexes = 0;        // that it owns
+    Mutex* waits_for = nullptr;
+    HeldSleepLocks held_mutexes;        // in test builds
+    std::atomic<std::uint32_t> cpu{0};  // where it runs or ran last
+    std::uint64_t affinity = ~0ull;     // bit per CPU
     Nanoseconds slice_used = 0;
     Nanoseconds switched_in = 0;
     Nanoseconds queued_at = 0;  // since when its turn is due, while Runnable
@@ -60,8 +75,9 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     std::int32_t id = 0;
     std::uint64_t fs_base = 0, gs_base = 0;
     FpuState* fpu = nullptr;
-    bool fpu_live = true;  // the registers are the program's while it runs; not under an FpuBorrowed
-    ThreadSignals signals;             // under Process::lock
+    bool fpu_live =
+        true;  // the registers are the program's while it runs; not under an FpuBorrowed
+    ThreadSignals signals;               // under Process::lock
     std::atomic<bool> attention{false};  // something to do before the return to user mode
     SyscallRestart restart = SyscallRestart::None;
     UserAddr clear_child_tid = 0;
@@ -70,8 +86,8 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     char command[16] = {};  // prctl(PR_SET_NAME)
 };
 
-// Puts the calling thread to sleep; the pieces from which WaitQueue::wait is made. Interrupts must be masked
-// from begin_sleep on. Between begin_sleep and sleep, wakers may already come.
+// Puts the calling thread to sleep; the pieces from which WaitQueue::wait is made. Interrupts must
+// be masked from begin_sleep on. Between begin_sleep and sleep, wakers may already come.
 void begin_sleep(Sleep how);
 // Gives up the CPU until woken. Nothing spins on locks of this CPU.
 void sleep_now();
@@ -84,6 +100,9 @@ void wake_interruptible(Thread& thread);
 
 // Thread::fs_base and gs_base as the program has them now; of the calling thread.
 void save_user_bases(Thread& me);
+
+// After a change of its urgency: to its place, if it waits in a run queue. Interrupts masked.
+void requeue(Thread& thread);
 
 // A thread that runs in user mode on another CPU is made to enter the kernel.
 void interrupt_thread(Thread& thread);

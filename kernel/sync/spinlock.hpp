@@ -2,6 +2,8 @@
 // handlers and protects against them; never sleep, allocate, or touch user memory under one.
 #pragma once
 
+#include <kernel/sync/lock_order.hpp>
+
 #include <atomic>
 #include <cstdint>
 
@@ -9,7 +11,7 @@ namespace skep::kernel {
 
 class SpinLock {
   public:
-    constexpr explicit SpinLock(const char* name = "") : name_(name) {}
+    constexpr explicit SpinLock(SpinLockName name) : name_(name) {}
     SpinLock(const SpinLock&) = delete;
     SpinLock& operator=(const SpinLock&) = delete;
     // Returns whether interrupts were on; to be given to unlock().
@@ -19,8 +21,11 @@ class SpinLock {
 
   private:
     std::atomic<std::uint32_t> owner_{0};  // CPU number + 1
-    const char* name_;
+    SpinLockName name_;
 };
+
+// Of test builds: panics if this CPU holds one.
+void check_no_spin_lock_held(std::string_view what);
 
 // Holding it is a type: the usual way to take a SpinLock.
 class [[nodiscard]] SpinGuard {
@@ -42,7 +47,8 @@ class [[nodiscard]] SpinGuard {
     }
 
   private:
-    friend class WaitQueue;  // gives the lock up without unmasking interrupts
+    friend class WaitQueue;  // these give the lock up without unmasking interrupts
+    friend class Mutex;
     SpinLock& lock_;
     bool interrupts_;
     bool held_ = true;

@@ -17,7 +17,8 @@ Result<> WaitQueue::wait(SpinGuard& guard, Sleep how, Nanoseconds deadline) {
         panic("sleep with another spin lock held, or in an interrupt handler");
     Thread& me = current_thread();
     Waiter waiter(me);
-    // Interrupts stay masked until the switch: from begin_sleep on, this thread must not be preempted.
+    // Interrupts stay masked until the switch: from begin_sleep on, this thread must not be
+    // preempted.
     begin_sleep(how);
     {
         const SpinGuard list(lock_);

@@ -4,6 +4,7 @@
 
 #include <kernel/base/errno.hpp>
 #include <kernel/base/list.hpp>
+#include <kernel/sync/lock_order.hpp>
 #include <kernel/sync/spinlock.hpp>
 
 namespace skep::kernel {
@@ -18,13 +19,14 @@ enum class Sleep : std::uint8_t {
     Interruptible,  // a deliverable signal or the death of the process ends it with Intr
 };
 
-// Threads waiting for a condition that a SpinLock protects. wait() gives up the guard's lock and takes it
-// again before it returns; as always, check the condition in a loop.
+// Threads waiting for a condition that a SpinLock protects. wait() gives up the guard's lock and
+// takes it again before it returns; as always, check the condition in a loop.
 class WaitQueue {
   public:
     WaitQueue() = default;
     // Errors: Intr, TimedOut (deadline is absolute, monotonic).
-    Result<> wait(SpinGuard& guard, Sleep how = Sleep::Interruptible, Nanoseconds deadline = kForever);
+    Result<> wait(SpinGuard& guard, Sleep how = Sleep::Interruptible,
+                  Nanoseconds deadline = kForever);
     void wake_one();  // may be called with or without the lock, also from interrupt handlers
     void wake_all();
 
@@ -34,20 +36,29 @@ class WaitQueue {
     List<Waiter> waiters_;
 };
 
-// Sleep lock for long critical sections (vnodes, maps). Not from interrupt handlers.
+// Sleep lock for long critical sections (vnodes, maps). Not from interrupt handlers. Who waits
+// lends its urgency to the owner until that gives it up.
 class Mutex {
   public:
-    explicit Mutex(const char* name = "") : name_(name) {}
+    explicit Mutex(SleepLockName name) : name_(name) {}
+    Mutex(const Mutex&) = delete;
+    Mutex& operator=(const Mutex&) = delete;
     void lock();
     bool try_lock();
     void unlock();
     bool held() const;  // by the current thread
 
   private:
-    SpinLock lock_{"Mutex"};
-    Thread* owner_ = nullptr;
-    WaitQueue waiters_;
-    const char* name_;
+    struct Waiter;
+    static Thread* owner_of(std::uintptr_t state);
+    static void lend(Thread& owner, std::uint8_t urgency);
+    Waiter* first_waiter();
+    void lock_contended(Thread& me);
+    void wait(SpinGuard& guard, Thread& me, Thread& owner);
+
+    std::atomic<std::uintptr_t> state_{0};  // the owner; bit 0: somebody waits
+    List<Waiter> waiters_;
+    SleepLockName name_;
 };
 
 class [[nodiscard]] MutexGuard {

@@ -1,12 +1,12 @@
-// What the machine gives, given by the build host: locks and wait queues over std::mutex, a few MiB of
-// "physical" memory, log to stderr, panic as abort (so that death tests and sanitizers see it).
+// What the machine gives, given by the build host: locks and wait queues over std::mutex, a few MiB
+// of "physical" memory, log to stderr, panic as abort (so that death tests and sanitizers see it).
 #include <kernel/base/format.hpp>
 #include <kernel/mm/frame.hpp>
 #include <kernel/mm/physical.hpp>
 #include <kernel/mm/slab.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/sched/clock.hpp>
-#include <kernel/sched/thread.hpp>
+#include <kernel/sched/thread_impl.hpp>
 #include <kernel/sync/wait.hpp>
 #include <kernel/testing/host.hpp>
 
@@ -28,7 +28,8 @@ namespace skep::kernel {
 
 namespace {
 
-void print(const char* prefix, std::string_view format, const LogArgument* arguments, unsigned count) {
+void print(const char* prefix, std::string_view format, const LogArgument* arguments,
+           unsigned count) {
     std::array<char, 512> buffer;
     const std::size_t size = format_arguments(buffer, format, arguments, count);
     std::fprintf(stderr, "%s%.*s\n", prefix, static_cast<int>(size), buffer.data());
@@ -57,17 +58,22 @@ std::uint32_t my_number() {
 
 }  // namespace
 
+thread_local HeldSpinLocks held_spin_locks;
+
 bool SpinLock::lock() {
+    held_spin_locks.check(name_);
     std::uint32_t expected = 0;
     while (!owner_.compare_exchange_weak(expected, my_number(), std::memory_order_acquire)) {
         if (expected == my_number())
-            panic("spin lock {} taken twice", name_);
+            panic("spin lock {} taken twice", name_.view());
         expected = 0;
         std::this_thread::yield();
     }
+    held_spin_locks.add(name_);
     return true;
 }
 void SpinLock::unlock(bool) {
+    held_spin_locks.remove(name_);
     owner_.store(0, std::memory_order_release);
 }
 bool SpinLock::held() const {
@@ -125,9 +131,26 @@ void WaitQueue::wake_all() {
 }
 
 Thread& current_thread() {
-    thread_local char self;
-    return reinterpret_cast<Thread&>(self);
+    thread_local Thread self;
+    return self;
 }
+void check_no_spin_lock_held(std::string_view what) {
+    if (!held_spin_locks.empty())
+        panic("{} with spin lock {} held", what, held_spin_locks.last().view());
+}
+void begin_sleep(Sleep) {
+    current_thread().state = ThreadState::Sleeping;
+}
+void sleep_now() {
+    while (current_thread().state == ThreadState::Sleeping)
+        std::this_thread::yield();
+    current_thread().state = ThreadState::Running;
+}
+bool wake(Thread& thread) {
+    ThreadState sleeping = ThreadState::Sleeping;
+    return thread.state.compare_exchange_strong(sleeping, ThreadState::Runnable);
+}
+void requeue(Thread&) {}
 std::uint32_t current_cpu() {
     return 0;
 }
@@ -144,30 +167,6 @@ void yield() {
 void sleep_until(std::uint64_t deadline) {
     while (monotonic_now() < deadline)
         std::this_thread::sleep_for(std::chrono::nanoseconds(deadline - monotonic_now()));
-}
-
-void Mutex::lock() {
-    SpinGuard guard(lock_);
-    if (owner_ == &current_thread())
-        panic("mutex {} taken twice by one thread", name_);
-    while (owner_)
-        (void)waiters_.wait(guard, Sleep::Uninterruptible);
-    owner_ = &current_thread();
-}
-bool Mutex::try_lock() {
-    SpinGuard guard(lock_);
-    if (owner_)
-        return false;
-    owner_ = &current_thread();
-    return true;
-}
-void Mutex::unlock() {
-    SpinGuard guard(lock_);
-    owner_ = nullptr;
-    waiters_.wake_one();
-}
-bool Mutex::held() const {
-    return owner_ == &current_thread();
 }
 
 // --- time ---
@@ -267,8 +266,9 @@ PhysAddr direct_map_to_physical(const void* p) {
             kArenaPhysical};
 }
 Frame* frame_of(PhysAddr a) {
-    return a.value < kArenaPhysical || frame_number(a) >= testing::kHostFrames ? nullptr
-                                                                               : &frame_records[frame_number(a)];
+    return a.value < kArenaPhysical || frame_number(a) >= testing::kHostFrames
+               ? nullptr
+               : &frame_records[frame_number(a)];
 }
 PhysAddr address_of(const Frame& f) {
     return {kArenaPhysical + static_cast<std::uint64_t>(&f - frame_records) * kPageSize};

@@ -23,6 +23,8 @@ class Package:
 
 
 PROGRAMS = "runtime/testdata"
+# Debian's, a dynamic Linux program.
+NOHUP = ("/usr/bin/nohup", "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6")
 PACKAGES = [
     Package("sync"),
     Package("runtime", seconds=5400, go=True, builds=(
@@ -30,7 +32,7 @@ PACKAGES = [
         (f"{PROGRAMS}/testprog", "-gcflags=all=-d=checkptr=1"), (f"{PROGRAMS}/testprog", "-gcflags=all=-d=checkptr=2"))),
     Package("os", seconds=1800, go=True),
     Package("os/exec", seconds=1800, go=True, builds=(("os/exec", "read3.go"),)),
-    Package("os/signal", seconds=1200),
+    Package("os/signal", seconds=1200, data=NOHUP),
     Package("os/user"),
     Package("io/fs"),
     Package("path/filepath", data=("test",)),

@@ -20,10 +20,13 @@ class Appliance:
     command: list[str] | None = None
     kernel_arguments: list[str] = field(default_factory=list)
     hv_arguments: list[str] = field(default_factory=list)
+    checks: bool = False
 
     def image(self, name: str) -> Path:
         """Builds what is out of date and writes build/image/NAME.iso."""
         programs = builder.ensure_appliance(self.bare)
+        if self.checks:
+            programs["kernel"] = builder.checked_kernel()
         archive = root.base(programs)
         for extra in self.extras:
             root.add_extra(archive, extra)
@@ -67,6 +70,8 @@ def image_arguments(parser) -> None:
     parser.add_argument("--add", action="append", default=[], metavar="PATH[:DEST]",
                         help="a file or folder for the root; DEST defaults to /root/NAME, one that ends "
                              "with / is the folder to put it into")
+    parser.add_argument("--checks", action="store_true",
+                        help="the kernel of tests: panics at undefined behaviour and at locks taken out of order")
     parser.add_argument("--kernel-arg", action="append", default=[], metavar="ARG", help="for the kernel's command line")
     parser.add_argument("--hv-arg", action="append", default=[], metavar="ARG", help="for hv's command line")
 

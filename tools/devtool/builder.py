@@ -8,24 +8,24 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 from devtool import packages
-from devtool.paths import BUILD, ROOT
+from devtool.paths import BUILD, BUILD_CHECKS, ROOT
 from devtool.ui import Failure, say
 
 # What an appliance image takes from the build, by the program's file name.
 APPLIANCE = ["hv", "kernel", "init", "skepd", "skep-vmm", "skep"]
 
 
-def configure() -> None:
+def configure(build: Path = BUILD, *options: str) -> None:
     packages.need("build")
-    if (BUILD / "build.ninja").is_file():
+    if (build / "build.ninja").is_file():
         return
     compiler = os.environ.get("CXX") or ("ccache g++" if shutil.which("ccache") else "g++")
-    done = subprocess.run(["meson", "setup", str(BUILD), str(ROOT)], text=True, errors="replace",
+    done = subprocess.run(["meson", "setup", *options, str(build), str(ROOT)], text=True, errors="replace",
                           env={**os.environ, "CXX": compiler}, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
-        raise Failure("\n".join(done.stdout.splitlines()[-30:]) + "\n`meson setup build` failed",
-                      "see build/meson-logs/meson-log.txt; `rm -r build` starts anew")
+        raise Failure("\n".join(done.stdout.splitlines()[-30:]) + f"\n`meson setup {build.name}` failed",
+                      f"see {build.name}/meson-logs/meson-log.txt; `rm -r {build.name}` starts anew")
 
 
 def regenerate() -> None:
@@ -35,6 +35,18 @@ def regenerate() -> None:
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode != 0:
         raise Failure("\n".join(done.stdout.splitlines()[-30:]) + "\nMeson cannot configure the build")
+
+
+def checked_kernel() -> Path:
+    """The control kernel that panics at undefined behaviour and at locks taken out of order."""
+    configure(BUILD_CHECKS, "-Dkernel_checks=true")
+    kernel = Path("kernel") / "kernel"
+    command = ["ninja", "-C", str(BUILD_CHECKS), f"-j{os.cpu_count() or 1}", "--quiet", str(kernel)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace")
+    if done.returncode != 0:
+        raise Failure(f"{done.stdout}\nthe build of the checked kernel failed", "the first error above says where")
+    return BUILD_CHECKS / kernel
 
 
 def introspected() -> list[dict]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
+BUILD_CHECKS = ROOT / "build-checks"  # the control kernel alone, with kernel_checks
 TOOLS = ROOT / "tools"
 
 

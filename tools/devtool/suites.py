@@ -27,6 +27,8 @@ GO_STD = "go-std/test_go_std.py"
 # The quick packages: a minute, where all take half an hour and more.
 GO_STD_SHORT = "go-std/test_short.py"
 RESULTS = BUILD / "test"
+# Under these the control kernel panics at undefined behaviour and at locks taken out of order.
+CHECKS = {"SKEP_CHECKS": "1"}
 
 
 @dataclass
@@ -112,17 +114,17 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "hv": ("hv's self-test on Bochs (VT-x) and QEMU (SVM), with one and four CPUs, by BIOS and UEFI",
            scenarios("hv", "hv")),
     "hv-long": ("the same with 1,000,000 random hypercalls on each", scenarios("hv-long", "hv", SKEP_HV_CALLS="1000000")),
-    "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu")),
-    "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs")),
+    "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu", **CHECKS)),
+    "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs", **CHECKS)),
     "kernel": ("the control kernel: on both emulators under hv, on QEMU without it, and what it withstands",
-               scenarios("kernel", *KERNEL, rig="qemu")),
+               scenarios("kernel", *KERNEL, rig="qemu", **CHECKS)),
     "fuzz-qemu": ("10 million random system calls, on QEMU",
-                  scenarios("fuzz-qemu", FUZZ, rig="qemu", SKEP_FUZZ_CALLS="10000000")),
+                  scenarios("fuzz-qemu", FUZZ, rig="qemu", SKEP_FUZZ_CALLS="10000000", **CHECKS)),
     "fuzz-bochs": ("one million random system calls, on Bochs",
-                   scenarios("fuzz-bochs", FUZZ, rig="bochs", SKEP_FUZZ_CALLS="1000000")),
+                   scenarios("fuzz-bochs", FUZZ, rig="bochs", SKEP_FUZZ_CALLS="1000000", **CHECKS)),
     "load-qemu": ("two minutes of everything at once on four CPUs, on QEMU",
-                  scenarios("load-qemu", "load", rig="qemu", SKEP_LOAD_SECONDS="120")),
-    "holds-bochs": ("programs that take all there is, on Bochs", scenarios("holds-bochs", "holds", rig="bochs")),
+                  scenarios("load-qemu", "load", rig="qemu", SKEP_LOAD_SECONDS="120", **CHECKS)),
+    "holds-bochs": ("programs that take all there is, on Bochs", scenarios("holds-bochs", "holds", rig="bochs", **CHECKS)),
     "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", *SCENARIOS, rig="qemu")),
     "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", *SCENARIOS, rig="bochs")),
     "repeat-qemu": ("20 saves and restores at random moments, on QEMU",

@@ -13,6 +13,7 @@
 #include <kernel/proc/trace.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace skep::kernel::freebsd_abi {
 
@@ -169,6 +170,8 @@ Returns wait4(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[2]);
     if (flags & ~(kNoHang | kUntraced | kContinued | kNoWait | kExited | kTrapped))
         return fail(Errno::Inval);
+    if (id == std::numeric_limits<std::int32_t>::min())  // has no negation, so is no group's
+        return fail(Errno::Child);
     WaitOptions o{.stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0, .keep = (flags & kNoWait) != 0};
     if (id > 0)
         o.which = WaitOptions::Which::Process, o.id = id;

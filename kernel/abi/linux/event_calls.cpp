@@ -118,8 +118,8 @@ Value select(const std::uint64_t* a) {
         const auto timeout = SKEP_TRY(copy_in<Timeval>(a[4]));
         if (timeout.seconds < 0 || timeout.microseconds < 0)
             return fail(Errno::Inval);
-        constexpr std::int64_t kMillion = 1'000'000;
-        deadline = deadline_after(SKEP_TRY(from_timespec({timeout.seconds + timeout.microseconds / kMillion, timeout.microseconds % kMillion * 1000})));
+        constexpr std::int64_t kMillion = 1'000'000, kLongest = std::int64_t{1} << 40;  // seconds; the sum fits
+        deadline = deadline_after(SKEP_TRY(from_timespec({std::min(timeout.seconds, kLongest) + timeout.microseconds / kMillion, timeout.microseconds % kMillion * 1000})));
     }
     auto result = do_select(static_cast<std::uint32_t>(a[0]), {a[1], a[2], a[3]}, deadline);
     if (a[4] && result) {  // Linux tells the time that is left

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace skep::kernel::linux_abi {
 
@@ -188,6 +189,8 @@ Returns wait4(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[2]);
     if (flags & ~(kNoHang | kUntraced | kContinued | kAllChildren | kOnlyClones | kNoThread))
         return fail(Errno::Inval);
+    if (id == std::numeric_limits<std::int32_t>::min())  // has no negation, so is no group's
+        return fail(Errno::Srch);
     WaitOptions o{.stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0};
     if (id > 0)
         o.which = WaitOptions::Which::Process, o.id = id;

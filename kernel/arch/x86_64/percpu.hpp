@@ -2,6 +2,7 @@
 #pragma once
 
 #include <kernel/arch/x86_64/offsets.h>
+#include <kernel/sync/held_locks.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -36,18 +37,20 @@ struct Cpu {
 
     std::uint32_t number;
     std::uint32_t apic_id;
-    bool reschedule;                          // switch at the next opportunity; own CPU only
-    std::uint32_t preempt_off;                // > 0: interrupts are served, but this thread stays
-    std::uint64_t timer_deadline;             // what the local APIC timer is set to
-    bool migrate;                             // who is switched away from belongs on another CPU
+    bool reschedule;               // switch at the next opportunity; own CPU only
+    std::uint32_t preempt_off;     // > 0: interrupts are served, but this thread stays
+    std::uint64_t timer_deadline;  // what the local APIC timer is set to
+    bool migrate;                  // who is switched away from belongs on another CPU
     std::atomic<bool> online;
     RunQueue* run_queue;
     TimerQueue* timers;
     Thread* idle;
-    Thread* previous;                         // who was switched away from, for thread_started()
-    VmMap* map;                               // loaded in CR3 (counted reference), or null: kernel's own
-    bool map_idle;                            // left since; then
-    std::uint64_t map_changes;                // is how many changes to it this CPU knows
+    Thread* previous;           // who was switched away from, for thread_started()
+    VmMap* map;                 // loaded in CR3 (counted reference), or null: kernel's own
+    bool map_idle;              // left since; then
+    std::uint64_t map_changes;  // is how many changes to it this CPU knows
+
+    HeldSpinLocks held_spin_locks;  // in test builds
 
     TaskState tss;
     std::uint64_t gdt[8];
@@ -57,7 +60,7 @@ static_assert(offsetof(Cpu, thread) == CPU_THREAD);
 static_assert(offsetof(Cpu, kernel_stack) == CPU_KERNEL_STACK);
 static_assert(offsetof(Cpu, user_rsp) == CPU_USER_RSP);
 
-extern Cpu* cpus[kMaxCpus];  // null: no such CPU
+extern Cpu* cpus[kMaxCpus];      // null: no such CPU
 extern std::uint32_t cpu_count;  // found; entries 0..cpu_count-1 of cpus
 
 // Only with interrupts masked, or preempt_off: else the thread may move to another CPU meanwhile.

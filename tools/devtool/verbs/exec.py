@@ -40,7 +40,7 @@ def arguments(parser) -> None:
 def run(options) -> int:
     rig = appliance.prepare(options.rig)
     image = appliance.Appliance(options.bare, options.add, options.command, options.kernel_arg,
-                                options.hv_arg).image(options.name)
+                                options.hv_arg, options.checks).image(options.name)
     log = BUILD / "exec" / f"{options.name}.log"
     config = appliance.config_of(options, image, time_limit=options.time_limit, serial_log=log,
                                  live=sys.stdout.buffer if options.verbose else Framed(sys.stdout.buffer))
