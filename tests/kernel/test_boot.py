@@ -6,7 +6,7 @@ from demo.command import run
 
 SCRIPT = """
 uname -s
-ls /dev/vmm >/dev/null 2>&1 && echo vmm
+ls /dev/vmmctl >/dev/null 2>&1 && echo vmm
 grep -c ^processor /proc/cpuinfo
 echo one two three | tr ' ' '\\n' | sort | head -n 1
 (sleep 0.1; exit 3) & wait $!; echo $?

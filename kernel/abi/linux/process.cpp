@@ -158,14 +158,15 @@ Returns exit_group(Arguments a) {
 constexpr std::uint32_t kNoHang = 1, kUntraced = 2, kExited = 4, kContinued = 8, kNoWait = 0x0100'0000, kAllChildren = 0x4000'0000, kOnlyClones = 0x8000'0000, kNoThread = 0x2000'0000;
 
 std::uint32_t wait_status(const WaitResult& r) {
-    const auto signal = to_linux_signal(static_cast<Signal>(r.status));
+    // Of an exit the status is no signal.
+    auto signal = [&] { return to_linux_signal(static_cast<Signal>(r.status)); };
     switch (r.cause) {
     case SignalCause::ChildKilled:
-        return signal;
+        return signal();
     case SignalCause::ChildDumped:
-        return signal | 0x80;
+        return signal() | 0x80;
     case SignalCause::ChildStopped:
-        return signal << 8 | 0x7f;
+        return signal() << 8 | 0x7f;
     case SignalCause::ChildContinued:
         return 0xffff;
     default:
