@@ -5,6 +5,7 @@
 #include <kernel/base/log.hpp>
 #include <kernel/event/process_source.hpp>
 
+#include <limits>
 #include <new>
 
 namespace skep::kernel {
@@ -182,6 +183,8 @@ bool may_signal(Process& target, Signal signal) {
 }  // namespace
 
 Result<> kill(std::int32_t id, const SignalInfo& info) {
+    if (id == std::numeric_limits<std::int32_t>::min())  // has no negation, so is no group's
+        return fail(Errno::Srch);
     Process& me = current_process();
     const SpinGuard guard(process_lock);
     if (id > 0) {
