@@ -17,10 +17,7 @@ class CenteredVector {
     CenteredVector() = default;
     CenteredVector(const CenteredVector&) = delete;
     CenteredVector& operator=(const CenteredVector&) = delete;
-    ~CenteredVector() {
-        clear();
-        ::operator delete(memory_);
-    }
+    ~CenteredVector() { clear(); }
 
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
@@ -58,11 +55,13 @@ class CenteredVector {
         }
         size_ -= count;
     }
+    // Gives its memory back too.
     void clear() {
         for (T& one : *this)
             one.~T();
-        size_ = 0;
-        first_ = capacity_ / 2;
+        ::operator delete(memory_);
+        memory_ = nullptr;
+        capacity_ = first_ = size_ = 0;
     }
 
   private:
