@@ -36,8 +36,12 @@ Result<> lock_owned(UserAddr word, bool shared, bool wait, Nanoseconds deadline)
             return fail(Errno::Deadlk);
         if (!wait)
             return fail(Errno::Again);
-        if (!is_thread(seen & kOwner))
-            return fail(Errno::Srch);
+        if (!is_thread(seen & kOwner)) {
+            // It may have let go and ended since the word was read.
+            if (SKEP_TRY(load_user32(word)) == seen)
+                return fail(Errno::Srch);
+            continue;
+        }
         if (!(seen & kWaiters)) {
             std::uint32_t expected = seen;
             if (!SKEP_TRY(exchange_user32(word, expected, seen | kWaiters)))
