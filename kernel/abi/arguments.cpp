@@ -80,7 +80,8 @@ Result<std::uint64_t> write_file(File& file, Uio& uio, std::uint64_t* offset) {
 Result<std::uint64_t> position_argument(File& file, std::uint64_t offset) {
     if (static_cast<std::int64_t>(offset) < 0)
         return fail(Errno::Inval);
-    if (file.kind() == FileKind::Pipe || file.kind() == FileKind::Socket || file.kind() == FileKind::Tty)
+    if (file.kind() == FileKind::Pipe || file.kind() == FileKind::Socket ||
+        file.kind() == FileKind::Tty)
         return fail(Errno::SPipe);
     return offset;
 }

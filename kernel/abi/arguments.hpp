@@ -1,4 +1,5 @@
-// From system-call arguments to kernel objects, where both personalities agree: descriptors, paths, iovecs.
+// From system-call arguments to kernel objects, where both personalities agree: descriptors, paths,
+// iovecs.
 #pragma once
 
 #include <kernel/base/vector.hpp>
@@ -14,7 +15,8 @@ inline Actor actor() {
     return {current_fs(), current_caller()};
 }
 
-// A call that did nothing yet when a signal came starts again after the handler, if that asks for it.
+// A call that did nothing yet when a signal came starts again after the handler, if that asks for
+// it.
 template <typename T>
 Result<T> restartable(Result<T> result) {
     if (!result && result.error() == Errno::Intr)

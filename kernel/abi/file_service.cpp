@@ -19,7 +19,8 @@ Result<RecordLock> record_of(const Ref<File>& file, LockOwner owner, const LockR
     if (!file->vnode() || file->flags() & kOpenPath)
         return fail(Errno::BadF);
     RecordLock lock{.type = range.type};
-    lock.owner = owner == LockOwner::OpenFile ? static_cast<const void*>(file.get()) : current_descriptors().lock_owner();
+    lock.owner = owner == LockOwner::OpenFile ? static_cast<const void*>(file.get())
+                                              : current_descriptors().lock_owner();
     lock.process = owner == LockOwner::OpenFile ? -1 : current_process_id();
     std::int64_t base = 0;
     if (range.whence == kSeekCurrent) {
@@ -32,7 +33,8 @@ Result<RecordLock> record_of(const Ref<File>& file, LockOwner owner, const LockR
         return fail(Errno::Inval);
     }
     std::int64_t start, end = 0;
-    if (__builtin_add_overflow(base, range.start, &start) || (range.size && __builtin_add_overflow(start, range.size, &end)))
+    if (__builtin_add_overflow(base, range.start, &start) ||
+        (range.size && __builtin_add_overflow(start, range.size, &end)))
         return fail(Errno::Overflow);
     if (range.size < 0)
         std::swap(start, end);
@@ -58,7 +60,8 @@ Result<Ref<Tmpfs>> memory_files() {
 
 }  // namespace
 
-Result<> set_record_lock(const Ref<File>& file, LockOwner owner, const LockRange& range, bool wait) {
+Result<> set_record_lock(const Ref<File>& file, LockOwner owner, const LockRange& range,
+                         bool wait) {
     const RecordLock lock = SKEP_TRY(record_of(file, owner, range));
     if (lock.type == LockType::Shared && !(file->flags() & kOpenRead))
         return fail(Errno::BadF);
@@ -77,7 +80,8 @@ Result<LockRange> find_record_lock(const Ref<File>& file, LockOwner owner, const
     if (found.type != LockType::Unlock) {
         out.whence = kSeekSet;
         out.start = static_cast<std::int64_t>(found.first);
-        out.size = found.last == ~0ull ? 0 : static_cast<std::int64_t>(found.last - found.first + 1);
+        out.size =
+            found.last == ~0ull ? 0 : static_cast<std::int64_t>(found.last - found.first + 1);
         out.process = found.process;
     }
     return out;
@@ -89,28 +93,30 @@ Result<> lock_whole_file(File& file, std::uint64_t operation) {
         return fail(Errno::OpNotSupp);
     RecordLock lock{.owner = &file, .process = -1};
     switch (operation & ~kNonblock) {
-    case kShared:
-        lock.type = LockType::Shared;
-        break;
-    case kExclusive:
-        lock.type = LockType::Exclusive;
-        break;
-    case kUnlock:
-        lock.type = LockType::Unlock;
-        break;
-    default:
-        return fail(Errno::Inval);
+        case kShared:
+            lock.type = LockType::Shared;
+            break;
+        case kExclusive:
+            lock.type = LockType::Exclusive;
+            break;
+        case kUnlock:
+            lock.type = LockType::Unlock;
+            break;
+        default:
+            return fail(Errno::Inval);
     }
     return restartable(SKEP_TRY(file.vnode()->record_locks())->set(lock, !(operation & kNonblock)));
 }
 
-Result<std::uint64_t> copy_between(File& in, std::uint64_t* in_offset, File& out, std::uint64_t* out_offset, std::size_t size) {
+Result<std::uint64_t> copy_between(File& in, std::uint64_t* in_offset, File& out,
+                                   std::uint64_t* out_offset, std::size_t size) {
     Vector<std::byte> buffer;
     SKEP_TRY(buffer.resize(std::min(size, kCopyChunk)));
     std::size_t done = 0;
     auto stop = [&](Errno error) { return done ? Result<std::uint64_t>(done) : fail(error); };
     while (done < size) {
-        const IoSegment whole{reinterpret_cast<UserAddr>(buffer.data()), std::min(buffer.size(), size - done)};
+        const IoSegment whole{reinterpret_cast<UserAddr>(buffer.data()),
+                              std::min(buffer.size(), size - done)};
         Uio from = Uio::kernel({&whole, 1});
         const auto got = in.read(from, in_offset);
         if (!got)
@@ -149,7 +155,8 @@ Result<std::uint64_t> read_link(Vnode& vnode, UserAddr buffer, std::uint64_t siz
         return fail(Errno::Inval);
     Vector<char> target;
     SKEP_TRY(target.resize(kPathMax));
-    const std::size_t length = std::min<std::size_t>(SKEP_TRY(vnode.read_link(target.span())), size);
+    const std::size_t length =
+        std::min<std::size_t>(SKEP_TRY(vnode.read_link(target.span())), size);
     SKEP_TRY(copy_out(buffer, target.data(), length));
     return length;
 }
@@ -182,7 +189,9 @@ void change_status_flags(File& file, std::uint32_t wanted) {
 
 Result<Ref<File>> open_memory_file(std::string_view shown_name) {
     const Caller caller = current_caller();
-    Ref<Vnode> vnode = SKEP_TRY(SKEP_TRY(memory_files())->create_unnamed({.permissions = 0777, .user = caller.user, .group = caller.group}));
+    Ref<Vnode> vnode = SKEP_TRY(
+        SKEP_TRY(memory_files())
+            ->create_unnamed({.permissions = 0777, .user = caller.user, .group = caller.group}));
     Ref<File> file = SKEP_TRY(vnode->open(kOpenRead | kOpenWrite));
     SKEP_TRY(file->set_opened_as({}, shown_name));
     return file;

@@ -9,14 +9,18 @@
 
 namespace skep::kernel::abi {
 
-// struct flock, whatever its layout: `whence` and `start` say where, `size` 0 means to the end, below 0 before.
+// struct flock, whatever its layout: `whence` and `start` say where, `size` 0 means to the end,
+// below 0 before.
 struct LockRange {
     LockType type = LockType::Unlock;
     int whence = 0;
     std::int64_t start = 0, size = 0;
     std::int32_t process = 0;
 };
-enum class LockOwner : std::uint8_t { Process, OpenFile };
+enum class LockOwner : std::uint8_t {
+    Process,
+    OpenFile
+};
 
 // F_SETLK. Again, Intr, BadF (not open for it), Inval, Overflow.
 Result<> set_record_lock(const Ref<File>&, LockOwner, const LockRange&, bool wait);
@@ -25,8 +29,10 @@ Result<LockRange> find_record_lock(const Ref<File>&, LockOwner, const LockRange&
 // flock(2): LOCK_SH 1, LOCK_EX 2, LOCK_NB 4, LOCK_UN 8.
 Result<> lock_whole_file(File&, std::uint64_t operation);
 
-// From `in` to `out`; offsets null: the file's position. -> bytes moved; what was read and not written is given back.
-Result<std::uint64_t> copy_between(File& in, std::uint64_t* in_offset, File& out, std::uint64_t* out_offset, std::size_t size);
+// From `in` to `out`; offsets null: the file's position. -> bytes moved; what was read and not
+// written is given back.
+Result<std::uint64_t> copy_between(File& in, std::uint64_t* in_offset, File& out,
+                                   std::uint64_t* out_offset, std::size_t size);
 
 // As readlink(2). -> bytes stored.
 Result<std::uint64_t> read_link(Vnode&, UserAddr buffer, std::uint64_t size);

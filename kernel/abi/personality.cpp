@@ -25,9 +25,12 @@ Result<std::uint64_t> unknown_syscall(const Personality& personality, std::uint6
     static std::array<std::atomic<std::uint64_t>, 10> named;
     static std::atomic<unsigned> odd_ones;
     const std::uint64_t bit = std::uint64_t{1} << number % 64;
-    const bool fresh = number < 64 * named.size() ? !(named[number / 64].fetch_or(bit) & bit) : odd_ones.fetch_add(1) < 10;
+    const bool fresh = number < 64 * named.size() ? !(named[number / 64].fetch_or(bit) & bit)
+                                                  : odd_ones.fetch_add(1) < 10;
     if (fresh)
-        log("{} (pid {}): no {} system call {}", static_cast<const char*>(current_process().command), current_process().id, personality.name, number);
+        log("{} (pid {}): no {} system call {}",
+            static_cast<const char*>(current_process().command), current_process().id,
+            personality.name, number);
     return fail(Errno::NoSys);
 }
 

@@ -1,4 +1,5 @@
-// How a kind of program talks to the kernel. One constant object per personality; a process points at its own.
+// How a kind of program talks to the kernel. One constant object per personality; a process points
+// at its own.
 #pragma once
 
 #include <kernel/abi/syscall.hpp>
@@ -25,14 +26,17 @@ struct Personality {
     void (*set_result)(TrapFrame& frame, const Result<std::uint64_t>& result);
     // The frame as it was before the call, so that returning makes it again.
     void (*restart_syscall)(TrapFrame& frame);
-    // Adds what every program of the kind finds in its new address space; may be null. The last page below
-    // kUserEnd is the personality's.
+    // Adds what every program of the kind finds in its new address space; may be null. The last
+    // page below kUserEnd is the personality's.
     Result<> (*prepare_map)(VmMap& map);
     // The registers and the stack's auxiliary vector of a new program.
     void (*start_program)(TrapFrame& frame, UserAddr stack);
-    std::size_t (*auxiliary_vector)(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity);
-    // Builds the frame of a handler on the user stack and points the registers at it. Errors: Fault.
-    Result<> (*push_signal_frame)(TrapFrame& frame, const SignalInfo& info, const SignalAction& action, const SignalSet& mask);
+    std::size_t (*auxiliary_vector)(const StackLayout& layout, std::uint64_t (*pairs)[2],
+                                    std::size_t capacity);
+    // Builds the frame of a handler on the user stack and points the registers at it. Errors:
+    // Fault.
+    Result<> (*push_signal_frame)(TrapFrame& frame, const SignalInfo& info,
+                                  const SignalAction& action, const SignalSet& mask);
 };
 
 // NoSys, with one rate-limited line in the log.

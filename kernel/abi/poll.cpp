@@ -20,7 +20,8 @@ constexpr std::uint32_t kWordBits = 64;
 
 }  // namespace
 
-Result<std::uint64_t> poll_descriptors(UserAddr address, std::uint32_t count, Nanoseconds deadline, const PollBits& bits) {
+Result<std::uint64_t> poll_descriptors(UserAddr address, std::uint32_t count, Nanoseconds deadline,
+                                       const PollBits& bits) {
     if (count > current_descriptor_limit())
         return fail(Errno::Inval);
     Vector<PollFd> entries;
@@ -48,15 +49,19 @@ Result<std::uint64_t> poll_descriptors(UserAddr address, std::uint32_t count, Na
     SKEP_TRY(poll_files(items.span(), invalid ? 0 : deadline));
     for (std::size_t i = 0; i < count; i++)
         if (items[i].file)
-            entries[i].result = static_cast<std::int16_t>(bits.to_poll(items[i].result, static_cast<std::uint16_t>(entries[i].events)));
+            entries[i].result = static_cast<std::int16_t>(
+                bits.to_poll(items[i].result, static_cast<std::uint16_t>(entries[i].events)));
     if (count)
         SKEP_TRY(copy_out(address, entries.data(), count * sizeof(PollFd)));
-    return static_cast<std::uint64_t>(std::ranges::count_if(entries, [](const PollFd& e) { return e.result != 0; }));
+    return static_cast<std::uint64_t>(
+        std::ranges::count_if(entries, [](const PollFd& e) { return e.result != 0; }));
 }
 
-Result<std::uint64_t> select_descriptors(std::uint32_t count, const std::array<UserAddr, 3>& sets, Nanoseconds deadline) {
+Result<std::uint64_t> select_descriptors(std::uint32_t count, const std::array<UserAddr, 3>& sets,
+                                         Nanoseconds deadline) {
     constexpr std::array<Events, 3> kInterest{kReadable, kWritable, kPriority};
-    constexpr std::array<Events, 3> kCounts{kReadable | kHangup | kError, kWritable | kError, kPriority};
+    constexpr std::array<Events, 3> kCounts{kReadable | kHangup | kError, kWritable | kError,
+                                            kPriority};
     const std::size_t words = (count + kWordBits - 1) / kWordBits;
     std::array<Vector<std::uint64_t>, 3> bits;
     for (std::size_t s = 0; s < sets.size(); s++) {

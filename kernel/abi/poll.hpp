@@ -15,9 +15,12 @@ struct PollBits {
 };
 
 // `count` struct pollfd at `entries`. `deadline` 0: look only once. -> how many have a result.
-Result<std::uint64_t> poll_descriptors(UserAddr entries, std::uint32_t count, Nanoseconds deadline, const PollBits&);
+Result<std::uint64_t> poll_descriptors(UserAddr entries, std::uint32_t count, Nanoseconds deadline,
+                                       const PollBits&);
 
-// The sets of readable, writable and exceptional descriptors below `count`, bitmaps of 64-bit words; 0: none.
-Result<std::uint64_t> select_descriptors(std::uint32_t count, const std::array<UserAddr, 3>& sets, Nanoseconds deadline);
+// The sets of readable, writable and exceptional descriptors below `count`, bitmaps of 64-bit
+// words; 0: none.
+Result<std::uint64_t> select_descriptors(std::uint32_t count, const std::array<UserAddr, 3>& sets,
+                                         Nanoseconds deadline);
 
 }  // namespace skep::kernel::abi

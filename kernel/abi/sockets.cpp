@@ -23,7 +23,8 @@ Result<std::uint64_t> add_socket(Ref<Socket> socket, bool close_on_exec) {
     return *descriptor;
 }
 
-Result<> open_socket_pair(std::uint32_t (&descriptors)[2], Family family, SocketType type, std::uint32_t flags, bool close_on_exec) {
+Result<> open_socket_pair(std::uint32_t (&descriptors)[2], Family family, SocketType type,
+                          std::uint32_t flags, bool close_on_exec) {
     if (family != Family::Unix)
         return fail(Errno::OpNotSupp);
     auto [first, second] = SKEP_TRY(UnixSocket::create_pair(type, flags));
@@ -44,12 +45,14 @@ Result<> open_socket_pair(std::uint32_t (&descriptors)[2], Family family, Socket
 
 Result<std::uint64_t> send_message(Socket& socket, Message& message) {
     const auto sent = socket.send_message(message);
-    if (!sent && sent.error() == Errno::Pipe && !(message.flags & kMessageNoSignal) && !(socket.flags() & kFileNoPipeSignal))
+    if (!sent && sent.error() == Errno::Pipe && !(message.flags & kMessageNoSignal) &&
+        !(socket.flags() & kFileNoPipeSignal))
         raise_pipe_signal();
     return restartable(sent);
 }
 
-Result<Vector<std::uint32_t>> add_received_files(ControlData& control, std::size_t room, bool close_on_exec, MessageFlags& flags) {
+Result<Vector<std::uint32_t>> add_received_files(ControlData& control, std::size_t room,
+                                                 bool close_on_exec, MessageFlags& flags) {
     Vector<std::uint32_t> descriptors;
     room = std::min(control.files.size(), room);
     SKEP_TRY(descriptors.reserve(room));

@@ -1,6 +1,6 @@
-// System-call tables are data: dispatch and docs/compat are generated from them. A personality's table is
-// the union of topic files (process, memory, signal, time, file, event, socket), each of which exports
-// one std::span of entries.
+// System-call tables are data: dispatch and docs/compat are generated from them. A personality's
+// table is the union of topic files (process, memory, signal, time, file, event, socket), each of
+// which exports one std::span of entries.
 #pragma once
 
 #include <kernel/base/errno.hpp>

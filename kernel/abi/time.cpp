@@ -15,21 +15,24 @@ Result<Nanoseconds> copy_in_timespec(UserAddr at) {
     const auto t = SKEP_TRY(copy_in<Timespec>(at));
     if (t.seconds < 0 || t.nanoseconds < 0 || t.nanoseconds >= kNanosecondsPerSecond)
         return fail(Errno::Inval);
-    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kNanosecondsPerSecond + t.nanoseconds);
+    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kNanosecondsPerSecond +
+                                    t.nanoseconds);
 }
 
 Result<Nanoseconds> copy_in_timeval(UserAddr at) {
     const auto t = SKEP_TRY(copy_in<Timeval>(at));
     if (t.seconds < 0 || t.microseconds < 0 || t.microseconds >= 1'000'000)
         return fail(Errno::Inval);
-    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kNanosecondsPerSecond + t.microseconds * 1000);
+    return static_cast<Nanoseconds>(std::min(t.seconds, kMaxSeconds) * kNanosecondsPerSecond +
+                                    t.microseconds * 1000);
 }
 
 Result<std::int64_t> from_timespec(const Timespec& time) {
     if (time.nanoseconds < 0 || time.nanoseconds >= kNanosecondsPerSecond)
         return fail(Errno::Inval);
     // A saturated time is 292 years away.
-    constexpr auto kLast = std::numeric_limits<std::int64_t>::max(), kFirst = std::numeric_limits<std::int64_t>::min();
+    constexpr auto kLast = std::numeric_limits<std::int64_t>::max(),
+                   kFirst = std::numeric_limits<std::int64_t>::min();
     if (time.seconds > kLast / kNanosecondsPerSecond - 1)
         return kLast;
     if (time.seconds < kFirst / kNanosecondsPerSecond + 1)
@@ -45,7 +48,9 @@ Result<std::int64_t> from_timeval(const Timeval& time) {
 
 Nanoseconds deadline_after(Nanoseconds duration) {
     const Nanoseconds now = monotonic_now();
-    return duration >= static_cast<Nanoseconds>(kMaxSeconds) * kNanosecondsPerSecond - now ? kForever : now + duration;
+    return duration >= static_cast<Nanoseconds>(kMaxSeconds) * kNanosecondsPerSecond - now
+               ? kForever
+               : now + duration;
 }
 
 Nanoseconds deadline_at(Nanoseconds absolute, Nanoseconds now) {
@@ -62,7 +67,8 @@ Result<> sleep_until_signal(Nanoseconds deadline, UserAddr remaining) {
             guard.unlock();
             const Nanoseconds now = monotonic_now();
             if (remaining)
-                SKEP_TRY(copy_out(remaining, to_timespec(static_cast<std::int64_t>(deadline > now ? deadline - now : 0))));
+                SKEP_TRY(copy_out(remaining, to_timespec(static_cast<std::int64_t>(
+                                                 deadline > now ? deadline - now : 0))));
             return fail(Errno::Intr);
         }
     }
@@ -78,7 +84,8 @@ IntervalTimer read_alarm(Process& p) {
     Nanoseconds left = 0;
     if (p.alarm.armed())
         left = p.alarm.deadline() > now ? p.alarm.deadline() - now : 1000;
-    return {to_timeval(static_cast<std::int64_t>(p.alarm_interval)), to_timeval(static_cast<std::int64_t>(left))};
+    return {to_timeval(static_cast<std::int64_t>(p.alarm_interval)),
+            to_timeval(static_cast<std::int64_t>(left))};
 }
 
 void set_alarm(Process& p, Nanoseconds value, Nanoseconds interval) {

@@ -1,4 +1,5 @@
-// Times of system calls, where both personalities agree: struct timespec and timeval, sleeping, CPU clocks, alarms.
+// Times of system calls, where both personalities agree: struct timespec and timeval, sleeping, CPU
+// clocks, alarms.
 #pragma once
 
 #include <kernel/mm/user.hpp>

@@ -1,5 +1,5 @@
-// A sorted array that grows at both ends: insert and erase move the shorter side. Elements are moved as bytes, so no T may
-// refer to its own place. Growing fails instead of throwing.
+// A sorted array that grows at both ends: insert and erase move the shorter side. Elements are
+// moved as bytes, so no T may refer to its own place. Growing fails instead of throwing.
 #pragma once
 
 #include <kernel/base/errno.hpp>
@@ -67,7 +67,8 @@ class CenteredVector {
   private:
     void move(std::size_t to, std::size_t from, std::size_t count) {
         if (count)
-            std::memmove(static_cast<void*>(memory_ + to), static_cast<void*>(memory_ + from), count * sizeof(T));
+            std::memmove(static_cast<void*>(memory_ + to), static_cast<void*>(memory_ + from),
+                         count * sizeof(T));
     }
     // Room at both ends.
     Result<> grow() {
@@ -76,7 +77,8 @@ class CenteredVector {
         if (!fresh)
             return fail(Errno::NoMem);
         if (size_)
-            std::memcpy(static_cast<void*>(fresh + first), static_cast<void*>(begin()), size_ * sizeof(T));
+            std::memcpy(static_cast<void*>(fresh + first), static_cast<void*>(begin()),
+                        size_ * sizeof(T));
         ::operator delete(memory_);
         memory_ = fresh;
         capacity_ = capacity;

@@ -22,7 +22,8 @@ TEST(CenteredVector, IsAVector) {
         } else if (at < model.size()) {
             const std::size_t count = std::min<std::size_t>(1 + random() % 3, model.size() - at);
             ours.erase(at, count);
-            model.erase(model.begin() + static_cast<std::ptrdiff_t>(at), model.begin() + static_cast<std::ptrdiff_t>(at + count));
+            model.erase(model.begin() + static_cast<std::ptrdiff_t>(at),
+                        model.begin() + static_cast<std::ptrdiff_t>(at + count));
         }
         if (random() % 5000 == 0) {
             ours.clear();

@@ -34,30 +34,30 @@ class Output {
 
 void put_argument(Output& out, const LogArgument& argument, bool hexadecimal) {
     switch (argument.kind) {
-    case LogArgument::Text:
-        out.put(argument.text);
-        return;
-    case LogArgument::Pointer:
-        out.put("0x");
-        out.number(argument.number, 16);
-        return;
-    case LogArgument::Signed:
-        if (!hexadecimal && static_cast<std::int64_t>(argument.number) < 0) {
-            out.put('-');
-            out.number(-argument.number, 10);
+        case LogArgument::Text:
+            out.put(argument.text);
             return;
-        }
-        [[fallthrough]];
-    case LogArgument::Unsigned:
-        out.number(argument.number, hexadecimal ? 16 : 10);
-        return;
+        case LogArgument::Pointer:
+            out.put("0x");
+            out.number(argument.number, 16);
+            return;
+        case LogArgument::Signed:
+            if (!hexadecimal && static_cast<std::int64_t>(argument.number) < 0) {
+                out.put('-');
+                out.number(-argument.number, 10);
+                return;
+            }
+            [[fallthrough]];
+        case LogArgument::Unsigned:
+            out.number(argument.number, hexadecimal ? 16 : 10);
+            return;
     }
 }
 
 }  // namespace
 
-std::size_t format_arguments(std::span<char> buffer, std::string_view format, const LogArgument* arguments,
-                      unsigned count) {
+std::size_t format_arguments(std::span<char> buffer, std::string_view format,
+                             const LogArgument* arguments, unsigned count) {
     Output out(buffer);
     unsigned next = 0;
     while (!format.empty()) {

@@ -8,8 +8,8 @@
 namespace skep::kernel {
 
 // -> characters written. Missing arguments print as "{?}", superfluous ones are ignored.
-std::size_t format_arguments(std::span<char> buffer, std::string_view format, const LogArgument* arguments,
-                      unsigned count);
+std::size_t format_arguments(std::span<char> buffer, std::string_view format,
+                             const LogArgument* arguments, unsigned count);
 
 template <typename... A>
 std::string_view format_to(std::span<char> buffer, std::string_view format, const A&... a) {

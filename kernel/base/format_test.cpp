@@ -12,7 +12,8 @@ TEST(Format, NumbersOfEveryKind) {
     std::array<char, 128> b;
     EXPECT_EQ(format_to(b, "{} {} {:x}", 7u, -7, 255), "7 -7 ff");
     EXPECT_EQ(format_to(b, "{}", std::numeric_limits<std::int64_t>::min()), "-9223372036854775808");
-    EXPECT_EQ(format_to(b, "{}", std::numeric_limits<std::uint64_t>::max()), "18446744073709551615");
+    EXPECT_EQ(format_to(b, "{}", std::numeric_limits<std::uint64_t>::max()),
+              "18446744073709551615");
     EXPECT_EQ(format_to(b, "{} {}", true, std::string_view("x")), "true x");
     EXPECT_EQ(format_to(b, "{}", static_cast<const char*>(nullptr)), "(null)");
 }

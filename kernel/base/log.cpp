@@ -26,10 +26,12 @@ void write_waiting() {
     waiting_size = 0;
 }
 
-std::string_view format_line(std::span<char> buffer, std::string_view prefix, std::string_view format,
-                             const LogArgument* arguments, unsigned count) {
+std::string_view format_line(std::span<char> buffer, std::string_view prefix,
+                             std::string_view format, const LogArgument* arguments,
+                             unsigned count) {
     std::size_t size = prefix.copy(buffer.data(), buffer.size());
-    size += format_arguments(buffer.subspan(size, buffer.size() - size - 1), format, arguments, count);
+    size +=
+        format_arguments(buffer.subspan(size, buffer.size() - size - 1), format, arguments, count);
     buffer[size++] = '\n';
     return {buffer.data(), size};
 }

@@ -1,5 +1,5 @@
-// The kernel's log on the console, and panic. Format: {} for integers (any width, signed or not), bool,
-// C strings, std::string_view, pointers; {:x} hexadecimal.
+// The kernel's log on the console, and panic. Format: {} for integers (any width, signed or not),
+// bool, C strings, std::string_view, pointers; {:x} hexadecimal.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,12 @@
 namespace skep::kernel {
 
 struct LogArgument {
-    enum Kind : std::uint8_t { Unsigned, Signed, Text, Pointer } kind;
+    enum Kind : std::uint8_t {
+        Unsigned,
+        Signed,
+        Text,
+        Pointer
+    } kind;
     union {
         std::uint64_t number;
         std::string_view text;
@@ -19,16 +24,17 @@ struct LogArgument {
     constexpr LogArgument(bool b) : kind(Text), text(b ? "true" : "false") {}
     LogArgument(const void* p) : kind(Pointer), number(reinterpret_cast<std::uint64_t>(p)) {}
     template <typename T>
-        requires std::is_integral_v<T> || std::is_enum_v<T>
+    requires std::is_integral_v<T> || std::is_enum_v<T>
     constexpr LogArgument(T value)
-        : kind(std::is_signed_v<T> ? Signed : Unsigned), number(static_cast<std::uint64_t>(value)) {}
+        : kind(std::is_signed_v<T> ? Signed : Unsigned),
+          number(static_cast<std::uint64_t>(value)) {}
 };
 
 void log_line(std::string_view format, const LogArgument* arguments, unsigned count);
 [[noreturn]] void panic_line(std::string_view format, const LogArgument* arguments, unsigned count);
 
-// While one lives, lines of the log wait: their port is sending what a program wrote, and no line is to end up
-// inside of another.
+// While one lives, lines of the log wait: their port is sending what a program wrote, and no line
+// is to end up inside of another.
 class LogHold {
   public:
     LogHold();

@@ -1,5 +1,5 @@
-// Intrusive pairing heap: smallest first, O(1) insertion, O(log n) amortized removal of any element, no
-// allocation. An element derives from PairingNode<T>; `Less` compares two elements.
+// Intrusive pairing heap: smallest first, O(1) insertion, O(log n) amortized removal of any
+// element, no allocation. An element derives from PairingNode<T>; `Less` compares two elements.
 #pragma once
 
 #include <cstddef>

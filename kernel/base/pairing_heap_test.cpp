@@ -30,7 +30,8 @@ TEST(PairingHeap, AgreesWithASortedListUnderRandomInsertionAndRemoval) {
             std::size_t victim = random() % in.size();
             if (random() % 2)
                 victim = static_cast<std::size_t>(
-                    std::ranges::find_if(in, [&](auto& i) { return i.get() == heap.top(); }) - in.begin());
+                    std::ranges::find_if(in, [&](auto& i) { return i.get() == heap.top(); }) -
+                    in.begin());
             heap.remove(*in[victim]);
             in.erase(in.begin() + static_cast<std::ptrdiff_t>(victim));
         }

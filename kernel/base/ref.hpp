@@ -1,4 +1,5 @@
-// Shared ownership by an intrusive count. An object is born with one reference, which `adopt` takes.
+// Shared ownership by an intrusive count. An object is born with one reference, which `adopt`
+// takes.
 #pragma once
 
 #include <atomic>

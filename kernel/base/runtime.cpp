@@ -27,10 +27,10 @@ void* __dso_handle = nullptr;
 namespace std {
 const nothrow_t nothrow{};
 
-#define SKEP_THROWER(name)                              \
-    [[noreturn]] void name(const char* what);           \
-    void name(const char* what) {                       \
-        skep::kernel::panic("{}", what);                \
+#define SKEP_THROWER(name)                    \
+    [[noreturn]] void name(const char* what); \
+    void name(const char* what) {             \
+        skep::kernel::panic("{}", what);      \
     }
 SKEP_THROWER(__throw_length_error)
 SKEP_THROWER(__throw_logic_error)

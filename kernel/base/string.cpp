@@ -1,5 +1,5 @@
-// The memory functions that the compiler calls. 64-bit string instructions: Bochs charges a tick per
-// iteration, and real CPUs do as well with them as with bytes.
+// The memory functions that the compiler calls. 64-bit string instructions: Bochs charges a tick
+// per iteration, and real CPUs do as well with them as with bytes.
 #include <cstddef>
 #include <cstdint>
 

@@ -13,7 +13,8 @@ extern char text_start[], text_end[];
 namespace skep::kernel {
 
 FunctionName function_at(std::uint64_t address) {
-    if (!&symbol_count || address < reinterpret_cast<std::uint64_t>(text_start) || address >= reinterpret_cast<std::uint64_t>(text_end))
+    if (!&symbol_count || address < reinterpret_cast<std::uint64_t>(text_start) ||
+        address >= reinterpret_cast<std::uint64_t>(text_end))
         return {"?"};
     const auto low = static_cast<std::uint32_t>(address);
     const std::uint32_t* end = symbol_addresses + symbol_count;

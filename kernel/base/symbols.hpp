@@ -1,5 +1,5 @@
-// The names of the kernel's own functions, for backtraces. The table is made from a first link of the kernel and put into
-// the second (kernel/symbols.py, kernel/meson.build).
+// The names of the kernel's own functions, for backtraces. The table is made from a first link of
+// the kernel and put into the second (kernel/symbols.py, kernel/meson.build).
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 namespace skep::kernel {
 
 struct FunctionName {
-    std::string_view name;      // "?" if there is none
-    std::uint64_t offset = 0;   // of the address from the function's start
+    std::string_view name;     // "?" if there is none
+    std::uint64_t offset = 0;  // of the address from the function's start
 };
 FunctionName function_at(std::uint64_t address);
 

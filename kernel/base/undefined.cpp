@@ -1,5 +1,5 @@
-// What the compiler calls where it finds undefined behaviour (-fsanitize=undefined; the build option kernel_checks).
-// Every record that it passes begins with the place in the source.
+// What the compiler calls where it finds undefined behaviour (-fsanitize=undefined; the build
+// option kernel_checks). Every record that it passes begins with the place in the source.
 #include <kernel/base/log.hpp>
 
 #include <cstdint>
@@ -21,8 +21,10 @@ struct Place {
 
 extern "C" {
 
-#define SKEP_UNDEFINED(name, what) \
-    void __ubsan_handle_##name(const Place* place) { report(what, place); }
+#define SKEP_UNDEFINED(name, what)                   \
+    void __ubsan_handle_##name(const Place* place) { \
+        report(what, place);                         \
+    }
 
 SKEP_UNDEFINED(add_overflow, "signed overflow in +")
 SKEP_UNDEFINED(sub_overflow, "signed overflow in -")
@@ -40,8 +42,9 @@ SKEP_UNDEFINED(vla_bound_not_positive, "array of no size")
 SKEP_UNDEFINED(builtin_unreachable, "reached the unreachable")
 SKEP_UNDEFINED(missing_return, "no return")
 
-void __ubsan_handle_nonnull_return_v1(const void*, const Place* place) { report("null returned", place); }
-
+void __ubsan_handle_nonnull_return_v1(const void*, const Place* place) {
+    report("null returned", place);
+}
 }
 
 }  // namespace skep::kernel

@@ -30,7 +30,8 @@ Ref<Vnode> root_directory(std::string_view name) {
     const Ref<Vnode> root = mounts().root();
     if (auto found = root->lookup(name))
         return *found;
-    return must(root->create(name, {.type = VnodeType::Directory, .permissions = 0755}), "directory");
+    return must(root->create(name, {.type = VnodeType::Directory, .permissions = 0755}),
+                "directory");
 }
 
 }  // namespace
@@ -44,16 +45,22 @@ void mount_root() {
     auto root = must(Tmpfs::create(), "root file system");
     if (const BootModule* archive = boot_information.module("root")) {
         const std::size_t size = archive->end.value - archive->start.value;
-        must(unpack_archive(*root, {static_cast<const std::byte*>(direct_map(archive->start)), size}), "root archive");
+        must(unpack_archive(*root,
+                            {static_cast<const std::byte*>(direct_map(archive->start)), size}),
+             "root archive");
     } else {
         log("no module \"root\": the root file system is empty");
     }
     must(mounts().mount(root, nullptr, "root"), "mount of the root file system");
-    must(mounts().mount(must(init_devfs(), "devfs"), root_directory("dev"), "devfs"), "mount of /dev");
+    must(mounts().mount(must(init_devfs(), "devfs"), root_directory("dev"), "devfs"),
+         "mount of /dev");
     must(init_console(), "console");
     initialize_vmm();
-    must(mounts().mount(must(create_procfs(), "procfs"), root_directory("proc"), "proc"), "mount of /proc");
-    if (auto tmp = root->root()->create("tmp", {.type = VnodeType::Directory, .permissions = 01777}); !tmp && tmp.error() != Errno::Exist)
+    must(mounts().mount(must(create_procfs(), "procfs"), root_directory("proc"), "proc"),
+         "mount of /proc");
+    if (auto tmp =
+            root->root()->create("tmp", {.type = VnodeType::Directory, .permissions = 01777});
+        !tmp && tmp.error() != Errno::Exist)
         must(std::move(tmp), "/tmp");
     init_unix_sockets();
 }

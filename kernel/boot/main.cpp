@@ -45,7 +45,8 @@ void log_boot_information() {
     log("memory: {} MiB usable", memory_use().free_frames * kPageSize >> 20);
     for (std::size_t i = 0; i < boot_information.module_count; i++) {
         const BootModule& m = boot_information.modules[i];
-        log("module {}: {} KiB at {:x}", m.name(), (m.end.value - m.start.value) >> 10, m.start.value);
+        log("module {}: {} KiB at {:x}", m.name(), (m.end.value - m.start.value) >> 10,
+            m.start.value);
     }
 }
 
@@ -63,7 +64,8 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t info
     log("Skep control kernel");
     if (magic != kMultiboot2Magic)
         panic("not started by a Multiboot2 loader (magic {:x})", magic);
-    parse_multiboot2(static_cast<const std::uint8_t*>(direct_map({information})), {information}, boot_information);
+    parse_multiboot2(static_cast<const std::uint8_t*>(direct_map({information})), {information},
+                     boot_information);
     init_physical_memory(boot_information);
     log_boot_information();
     if (!allocate_trap_stacks(boot_cpu))

@@ -9,7 +9,14 @@ BootInformation boot_information;
 
 namespace {
 
-enum class Tag : std::uint32_t { End = 0, CommandLine = 1, Module = 3, MemoryMap = 6, AcpiOld = 14, AcpiNew = 15 };
+enum class Tag : std::uint32_t {
+    End = 0,
+    CommandLine = 1,
+    Module = 3,
+    MemoryMap = 6,
+    AcpiOld = 14,
+    AcpiNew = 15
+};
 constexpr std::uint32_t kMemoryAvailable = 1;
 
 template <typename T>
@@ -61,30 +68,31 @@ void parse_multiboot2(const std::uint8_t* information, PhysAddr where, BootInfor
         if (static_cast<Tag>(type) == Tag::End || size < 8 || size > total - at)
             return;
         switch (static_cast<Tag>(type)) {
-        case Tag::CommandLine:
-            copy_text(out.command_line, tag + 8, size - 8);
-            break;
-        case Tag::Module:
-            if (size >= 16 && out.module_count < out.modules.size()) {
-                BootModule& m = out.modules[out.module_count++];
-                m.start = {read<std::uint32_t>(tag + 8)};
-                m.end = {read<std::uint32_t>(tag + 12)};
-                copy_text(m.command_line, tag + 16, size - 16);
-            }
-            break;
-        case Tag::MemoryMap:
-            if (size >= 16)
-                parse_memory_map(tag, size, out);
-            break;
-        case Tag::AcpiOld:
-            if (out.rsdp[0] != 0)
+            case Tag::CommandLine:
+                copy_text(out.command_line, tag + 8, size - 8);
                 break;
-            [[fallthrough]];
-        case Tag::AcpiNew:
-            std::memcpy(out.rsdp.data(), tag + 8, std::min<std::size_t>(size - 8, out.rsdp.size()));
-            break;
-        default:
-            break;
+            case Tag::Module:
+                if (size >= 16 && out.module_count < out.modules.size()) {
+                    BootModule& m = out.modules[out.module_count++];
+                    m.start = {read<std::uint32_t>(tag + 8)};
+                    m.end = {read<std::uint32_t>(tag + 12)};
+                    copy_text(m.command_line, tag + 16, size - 16);
+                }
+                break;
+            case Tag::MemoryMap:
+                if (size >= 16)
+                    parse_memory_map(tag, size, out);
+                break;
+            case Tag::AcpiOld:
+                if (out.rsdp[0] != 0)
+                    break;
+                [[fallthrough]];
+            case Tag::AcpiNew:
+                std::memcpy(out.rsdp.data(), tag + 8,
+                            std::min<std::size_t>(size - 8, out.rsdp.size()));
+                break;
+            default:
+                break;
         }
         at += (size + 7) & ~7u;
     }

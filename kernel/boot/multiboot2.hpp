@@ -1,4 +1,5 @@
-// The Multiboot2 boot information (specification 2.0, section 3.6), copied out of the loader's memory.
+// The Multiboot2 boot information (specification 2.0, section 3.6), copied out of the loader's
+// memory.
 #pragma once
 
 #include <kernel/mm/physical.hpp>
@@ -28,7 +29,8 @@ struct BootInformation {
     std::size_t module_count;
     std::array<MemoryRange, 64> available;  // RAM, as the firmware reports it
     std::size_t available_count;
-    std::array<std::uint8_t, 36> rsdp;  // ACPI 6.5, 5.2.5.3; the first byte is 0 if the loader gave none
+    std::array<std::uint8_t, 36>
+        rsdp;  // ACPI 6.5, 5.2.5.3; the first byte is 0 if the loader gave none
     MemoryRange itself;
 
     // "key=value" of the command line -> value; empty if absent.
@@ -37,7 +39,8 @@ struct BootInformation {
     const BootModule* module(std::string_view name) const;
 };
 
-// Reads `size` (from the first word) bytes at `information`; what does not fit the arrays is left out.
+// Reads `size` (from the first word) bytes at `information`; what does not fit the arrays is left
+// out.
 void parse_multiboot2(const std::uint8_t* information, PhysAddr where, BootInformation& out);
 
 extern BootInformation boot_information;

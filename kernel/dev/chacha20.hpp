@@ -10,10 +10,11 @@ namespace skep::kernel {
 using ChachaKey = std::array<std::uint32_t, 8>;
 using ChachaBlock = std::array<std::uint32_t, 16>;
 
-constexpr ChachaBlock chacha20_block(const ChachaKey& key, std::uint32_t counter, const std::array<std::uint32_t, 3>& nonce) {
+constexpr ChachaBlock chacha20_block(const ChachaKey& key, std::uint32_t counter,
+                                     const std::array<std::uint32_t, 3>& nonce) {
     const ChachaBlock start{0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,  // "expand 32-byte k"
-                            key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7],
-                            counter, nonce[0], nonce[1], nonce[2]};
+                            key[0],     key[1],     key[2],     key[3],     key[4],   key[5],
+                            key[6],     key[7],     counter,    nonce[0],   nonce[1], nonce[2]};
     ChachaBlock x = start;
     auto quarter = [&x](unsigned a, unsigned b, unsigned c, unsigned d) {
         x[a] += x[b], x[d] = std::rotl(x[d] ^ x[a], 16);

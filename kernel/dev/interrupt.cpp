@@ -1,4 +1,5 @@
-// Interrupt lines and messages to handlers. Lines go through the IOAPICs (82093AA data sheet), all to the boot CPU.
+// Interrupt lines and messages to handlers. Lines go through the IOAPICs (82093AA data sheet), all
+// to the boot CPU.
 #include <kernel/dev/interrupt.hpp>
 
 #include <kernel/arch/x86_64/apic.hpp>
@@ -26,8 +27,8 @@ constexpr unsigned kVectors = kLastDeviceVector - kFirstDeviceVector + 1;
 constexpr unsigned kMaxGsis = 256;
 constexpr std::uint8_t kNoVector = 0;
 
-// Actions are only ever added; dispatch walks the lists without the lock (the node is complete before it is
-// linked at the end).
+// Actions are only ever added; dispatch walks the lists without the lock (the node is complete
+// before it is linked at the end).
 SpinLock table_lock("interrupts");
 std::array<List<Action>, kVectors> actions;
 std::array<std::uint8_t, kMaxGsis> vector_of_gsi;
@@ -51,15 +52,16 @@ std::array<IoApic, 8> io_apics;
 constexpr std::uint32_t kVersionRegister = 1, kRedirection = 0x10;
 constexpr std::uint32_t kActiveLow = 1 << 13, kLevel = 1 << 15, kMasked = 1 << 16;
 
-// The 8259s are unused, but may not raise anything either: remapped away from the exceptions and masked.
+// The 8259s are unused, but may not raise anything either: remapped away from the exceptions and
+// masked.
 void silence_8259() {
     constexpr std::uint16_t kMaster = 0x20, kSlave = 0xa0;
     for (const std::uint16_t port : {kMaster, kSlave}) {
-        out8(port, 0x11);                                          // ICW1: edge, cascade, ICW4
-        out8(port + 1, port == kMaster ? 0x20 : 0x28);             // ICW2: vectors
-        out8(port + 1, port == kMaster ? 4 : 2);                   // ICW3
-        out8(port + 1, 1);                                         // ICW4: 8086 mode
-        out8(port + 1, 0xff);                                      // OCW1: all masked
+        out8(port, 0x11);                               // ICW1: edge, cascade, ICW4
+        out8(port + 1, port == kMaster ? 0x20 : 0x28);  // ICW2: vectors
+        out8(port + 1, port == kMaster ? 4 : 2);        // ICW3
+        out8(port + 1, 1);                              // ICW4: 8086 mode
+        out8(port + 1, 0xff);                           // OCW1: all masked
     }
 }
 
@@ -77,7 +79,8 @@ struct Wiring {
 Wiring wiring_of(std::uint32_t line, Trigger trigger) {
     const AcpiMachine& m = acpi_machine;
     const bool level = trigger == Trigger::Level;
-    // PCI lines above the ISA ones are active low; those routed to ISA lines follow the chipset's inversion.
+    // PCI lines above the ISA ones are active low; those routed to ISA lines follow the chipset's
+    // inversion.
     Wiring wiring{line, level, level && line >= 16};
     for (std::size_t i = 0; i < m.override_count; i++) {
         const InterruptOverride& o = m.overrides[i];
@@ -109,7 +112,8 @@ void init_interrupts() {
     }
 }
 
-Result<> attach_interrupt(std::uint32_t line, Trigger trigger, InterruptHandler handler, void* context) {
+Result<> attach_interrupt(std::uint32_t line, Trigger trigger, InterruptHandler handler,
+                          void* context) {
     const Wiring wiring = wiring_of(line, trigger);
     IoApic* apic = nullptr;
     for (IoApic& a : io_apics)
@@ -139,7 +143,8 @@ Result<> attach_interrupt(std::uint32_t line, Trigger trigger, InterruptHandler 
     if (fresh) {
         const std::uint32_t entry = kRedirection + 2 * (wiring.gsi - apic->first_gsi);
         apic->write(entry + 1, cpus[0]->apic_id << 24);
-        apic->write(entry, vector | (wiring.level ? kLevel : 0) | (wiring.active_low ? kActiveLow : 0));
+        apic->write(entry,
+                    vector | (wiring.level ? kLevel : 0) | (wiring.active_low ? kActiveLow : 0));
     }
     return {};
 }

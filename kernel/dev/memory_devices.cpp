@@ -13,11 +13,17 @@ namespace skep::kernel {
 
 namespace {
 
-enum class MemoryDevice : std::uint8_t { Null, Zero, Full, Random };
+enum class MemoryDevice : std::uint8_t {
+    Null,
+    Zero,
+    Full,
+    Random
+};
 
 class MemoryFile final : public File {
   public:
-    MemoryFile(MemoryDevice which, std::uint32_t flags) : File(FileKind::Device, flags), which_(which) {}
+    MemoryFile(MemoryDevice which, std::uint32_t flags)
+        : File(FileKind::Device, flags), which_(which) {}
 
     Result<std::size_t> read(Uio& uio, std::uint64_t*) override {
         if (which_ == MemoryDevice::Null)
@@ -54,7 +60,9 @@ class MemoryFile final : public File {
 class MemoryDeviceDriver final : public Device {
   public:
     explicit MemoryDeviceDriver(MemoryDevice which) : which_(which) {}
-    Result<Ref<File>> open(std::uint32_t flags) override { return make_ref<MemoryFile>(which_, flags); }
+    Result<Ref<File>> open(std::uint32_t flags) override {
+        return make_ref<MemoryFile>(which_, flags);
+    }
 
   private:
     MemoryDevice which_;
@@ -69,11 +77,15 @@ Result<> register_memory_devices() {
         std::uint32_t minor;
     };
     constexpr std::uint32_t kMemoryMajor = 1;  // as Linux numbers them
-    for (const Row& row : {Row{"null", MemoryDevice::Null, 3}, Row{"zero", MemoryDevice::Zero, 5},
-                           Row{"full", MemoryDevice::Full, 7}, Row{"random", MemoryDevice::Random, 8},
-                           Row{"urandom", MemoryDevice::Random, 9}}) {
+    for (const Row& row :
+         {Row{"null", MemoryDevice::Null, 3}, Row{"zero", MemoryDevice::Zero, 5},
+          Row{"full", MemoryDevice::Full, 7}, Row{"random", MemoryDevice::Random, 8},
+          Row{"urandom", MemoryDevice::Random, 9}}) {
         Ref<MemoryDeviceDriver> driver = SKEP_TRY(make_ref<MemoryDeviceDriver>(row.which));
-        SKEP_TRY(register_device({.name = row.name, .permissions = 0666, .number = device_number(kMemoryMajor, row.minor)}, driver));
+        SKEP_TRY(register_device({.name = row.name,
+                                  .permissions = 0666,
+                                  .number = device_number(kMemoryMajor, row.minor)},
+                                 driver));
     }
     return {};
 }

@@ -1,5 +1,6 @@
-// Random numbers: ChaCha20 (RFC 8439) with a key that is replaced after every use ("fast key erasure"), seeded
-// from RDRAND where the CPU has it and from time-stamp jitter, and stirred by add_entropy().
+// Random numbers: ChaCha20 (RFC 8439) with a key that is replaced after every use ("fast key
+// erasure"), seeded from RDRAND where the CPU has it and from time-stamp jitter, and stirred by
+// add_entropy().
 #pragma once
 
 #include <cstddef>

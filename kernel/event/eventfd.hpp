@@ -9,7 +9,9 @@ namespace skep::kernel {
 class EventFd final : public File {
   public:
     EventFd(std::uint64_t initial, bool semaphore, std::uint32_t flags)
-        : File(FileKind::Event, flags | kOpenRead | kOpenWrite), semaphore_(semaphore), count_(initial) {}
+        : File(FileKind::Event, flags | kOpenRead | kOpenWrite),
+          semaphore_(semaphore),
+          count_(initial) {}
     Result<std::size_t> read(Uio&, std::uint64_t*) override;
     Result<std::size_t> write(Uio&, std::uint64_t*) override;
     Events ready(Events interest) override;

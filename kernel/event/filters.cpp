@@ -15,10 +15,14 @@ constexpr Events kVnodeEvents = 0xff << kVnodeEventShift;
 
 Nanoseconds unit_of(std::uint32_t fflags) {
     switch (fflags & 15) {
-        case kNoteSeconds: return kSecond;
-        case kNoteMicroseconds: return 1000;
-        case kNoteNanoseconds: return 1;
-        default: return 1'000'000;
+        case kNoteSeconds:
+            return kSecond;
+        case kNoteMicroseconds:
+            return 1000;
+        case kNoteNanoseconds:
+            return 1;
+        default:
+            return 1'000'000;
     }
 }
 
@@ -56,7 +60,8 @@ Result<> Knote::attach() {
             constexpr Events kKnown = kProcessExit | kProcessFork | kProcessExec;
             if (settings_.fflags & ~kKnown)
                 return fail(Errno::Inval);  // NOTE_TRACK
-            ProcessSources sources = SKEP_TRY(process_sources(static_cast<std::int32_t>(settings_.ident)));
+            ProcessSources sources =
+                SKEP_TRY(process_sources(static_cast<std::int32_t>(settings_.ident)));
             process_ = std::move(sources.process);
             source_ = sources.life;
             settings_.flags |= kEventClear;
@@ -64,7 +69,8 @@ Result<> Knote::attach() {
             break;
         }
         case kFilterSignal: {
-            if (!signal_event(static_cast<unsigned>(std::min<std::uint64_t>(settings_.ident, kSignalEvents + 1))))
+            if (!signal_event(static_cast<unsigned>(
+                    std::min<std::uint64_t>(settings_.ident, kSignalEvents + 1))))
                 return fail(Errno::Inval);
             ProcessSources sources = SKEP_TRY(process_sources(0));
             process_ = std::move(sources.process);
@@ -72,8 +78,10 @@ Result<> Knote::attach() {
             settings_.flags |= kEventClear;
             break;
         }
-        case kFilterEmpty: return {};
-        default: return fail(Errno::Inval);
+        case kFilterEmpty:
+            return {};
+        default:
+            return fail(Errno::Inval);
     }
     source_->subscribe(*this);
     return {};
@@ -88,7 +96,8 @@ void Knote::detach() {
 Result<> Knote::start_timer() {
     if (settings_.data < 0)
         return fail(Errno::Inval);
-    const Nanoseconds amount = saturating_multiply(static_cast<std::uint64_t>(settings_.data), unit_of(settings_.fflags));
+    const Nanoseconds amount =
+        saturating_multiply(static_cast<std::uint64_t>(settings_.data), unit_of(settings_.fflags));
     const Nanoseconds now = monotonic_now();
     timer_.cancel();
     if (settings_.fflags & kNoteAbsoluteTime) {
@@ -124,13 +133,20 @@ void Knote::timer_fired(Timer& timer, void* context) {
 
 bool Knote::wants(Events events) const {
     switch (settings_.filter) {
-        case kFilterRead: return events & (kReadable | kEndEvents);
-        case kFilterWrite: return events & (kWritable | kHangup | kError);
-        case kFilterPoll: return events & (settings_.fflags | kHangup | kError);
-        case kFilterVnode: return events & (settings_.fflags << kVnodeEventShift);
-        case kFilterProcess: return events & settings_.fflags;
-        case kFilterSignal: return events & signal_event(static_cast<unsigned>(settings_.ident));
-        default: return true;
+        case kFilterRead:
+            return events & (kReadable | kEndEvents);
+        case kFilterWrite:
+            return events & (kWritable | kHangup | kError);
+        case kFilterPoll:
+            return events & (settings_.fflags | kHangup | kError);
+        case kFilterVnode:
+            return events & (settings_.fflags << kVnodeEventShift);
+        case kFilterProcess:
+            return events & settings_.fflags;
+        case kFilterSignal:
+            return events & signal_event(static_cast<unsigned>(settings_.ident));
+        default:
+            return true;
     }
 }
 
@@ -209,7 +225,8 @@ bool Knote::evaluate(Kevent& out) {
                 triggered_ = false;
             return true;
         }
-        default: return false;
+        default:
+            return false;
     }
 }
 
@@ -222,10 +239,17 @@ void Knote::update(const Kevent& change) {
     if (settings_.filter == kFilterUser) {
         const std::uint32_t given = change.fflags & kNoteUserFlags;
         switch (change.fflags & kNoteUserControl) {
-            case kNoteUserAnd: settings_.fflags &= given; break;
-            case kNoteUserOr: settings_.fflags |= given; break;
-            case kNoteUserCopy: settings_.fflags = given; break;
-            default: break;
+            case kNoteUserAnd:
+                settings_.fflags &= given;
+                break;
+            case kNoteUserOr:
+                settings_.fflags |= given;
+                break;
+            case kNoteUserCopy:
+                settings_.fflags = given;
+                break;
+            default:
+                break;
         }
         if (change.fflags & kNoteUserTrigger)
             triggered_ = true;
@@ -236,7 +260,8 @@ void Knote::update(const Kevent& change) {
     if (!(change.flags & kEventAdd))
         return;
     constexpr std::uint16_t kKept = kEventOneshot | kEventClear | kEventDispatch;
-    settings_.flags = static_cast<std::uint16_t>((settings_.flags & ~kKept) | (change.flags & kKept));
+    settings_.flags =
+        static_cast<std::uint16_t>((settings_.flags & ~kKept) | (change.flags & kKept));
     settings_.fflags = change.fflags;
     settings_.data = change.data;
     if (settings_.filter == kFilterTimer) {

@@ -24,8 +24,9 @@ Result<> apply(Kqueue& kqueue, DescriptorTable& table, const Kevent& change) {
 
 }  // namespace
 
-Result<std::size_t> kevent(Kqueue& kqueue, DescriptorTable& table, KeventLists& lists, std::size_t change_count,
-                           std::size_t event_count, Nanoseconds deadline) {
+Result<std::size_t> kevent(Kqueue& kqueue, DescriptorTable& table, KeventLists& lists,
+                           std::size_t change_count, std::size_t event_count,
+                           Nanoseconds deadline) {
     std::size_t reported = 0;
     for (std::size_t i = 0; i < change_count; i++) {
         Kevent change = SKEP_TRY(lists.change(i));

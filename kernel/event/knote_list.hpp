@@ -1,5 +1,5 @@
-// The event filters that watch one open file. A filter does not keep the file open: it goes when the last
-// descriptor does (epoll), or the descriptor that it was registered by (kqueue).
+// The event filters that watch one open file. A filter does not keep the file open: it goes when
+// the last descriptor does (epoll), or the descriptor that it was registered by (kqueue).
 #pragma once
 
 #include <kernel/base/errno.hpp>

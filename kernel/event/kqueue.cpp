@@ -5,7 +5,8 @@
 namespace skep::kernel {
 
 namespace {
-// Watching a watcher of a watcher...: how deep; and the lock that keeps two threads from closing a loop together.
+// Watching a watcher of a watcher...: how deep; and the lock that keeps two threads from closing a
+// loop together.
 constexpr unsigned kNestingMax = 5;
 Mutex nesting_lock{"epoll nesting"};
 }  // namespace
@@ -16,7 +17,8 @@ Kqueue::~Kqueue() {
 
 Knote* Kqueue::find(std::int16_t filter, std::uint64_t ident, const File* file) {
     for (Knote* knote = buckets_[bucket(ident)]; knote; knote = knote->next_in_bucket_)
-        if (knote->settings_.filter == filter && knote->settings_.ident == ident && (!file || knote->file_ == file))
+        if (knote->settings_.filter == filter && knote->settings_.ident == ident &&
+            (!file || knote->file_ == file))
             return knote;
     return nullptr;
 }
@@ -67,10 +69,17 @@ void Kqueue::erase(Knote& knote) {
 void Kqueue::check_now(Knote& knote) {
     bool worth_a_look = true;
     switch (knote.settings_.filter) {
-        case kFilterRead: worth_a_look = knote.file_->ready(kReadable | kReadHangup); break;
-        case kFilterWrite: worth_a_look = knote.file_->ready(kWritable); break;
-        case kFilterPoll: worth_a_look = knote.file_->ready(knote.settings_.fflags); break;
-        default: break;
+        case kFilterRead:
+            worth_a_look = knote.file_->ready(kReadable | kReadHangup);
+            break;
+        case kFilterWrite:
+            worth_a_look = knote.file_->ready(kWritable);
+            break;
+        case kFilterPoll:
+            worth_a_look = knote.file_->ready(knote.settings_.fflags);
+            break;
+        default:
+            break;
     }
     if (worth_a_look)
         activate(knote, 0);
@@ -152,15 +161,21 @@ bool Kqueue::watches(const Kqueue& other, unsigned depth) {
     for (Knote* head : buckets_)
         for (Knote* knote = head; knote; knote = knote->next_in_bucket_)
             if (knote->file_ && knote->file_->kqueue() &&
-                (knote->file_->kqueue() == &other || knote->file_->kqueue()->watches(other, depth - 1)))
+                (knote->file_->kqueue() == &other ||
+                 knote->file_->kqueue()->watches(other, depth - 1)))
                 return true;
     return false;
 }
 
-Result<> Kqueue::epoll_add(std::uint32_t descriptor, const Ref<File>& file, Events events, std::uint16_t flags, std::uint64_t udata) {
+Result<> Kqueue::epoll_add(std::uint32_t descriptor, const Ref<File>& file, Events events,
+                           std::uint16_t flags, std::uint64_t udata) {
     if (file.get() == this)
         return fail(Errno::Inval);
-    const Kevent change{.ident = descriptor, .filter = kFilterPoll, .flags = flags, .fflags = events, .udata = udata};
+    const Kevent change{.ident = descriptor,
+                        .filter = kFilterPoll,
+                        .flags = flags,
+                        .fflags = events,
+                        .udata = udata};
     if (!file->kqueue()) {
         MutexGuard guard(change_lock_);
         if (find(kFilterPoll, descriptor, file.get()))
@@ -176,12 +191,14 @@ Result<> Kqueue::epoll_add(std::uint32_t descriptor, const Ref<File>& file, Even
     return insert(change, file.get(), nullptr);
 }
 
-Result<> Kqueue::epoll_modify(std::uint32_t descriptor, const Ref<File>& file, Events events, std::uint16_t flags, std::uint64_t udata) {
+Result<> Kqueue::epoll_modify(std::uint32_t descriptor, const Ref<File>& file, Events events,
+                              std::uint16_t flags, std::uint64_t udata) {
     MutexGuard guard(change_lock_);
     Knote* knote = find(kFilterPoll, descriptor, file.get());
     if (!knote)
         return fail(Errno::NoEnt);
-    knote->update({.flags = static_cast<std::uint16_t>(flags | kEventAdd), .fflags = events, .udata = udata});
+    knote->update(
+        {.flags = static_cast<std::uint16_t>(flags | kEventAdd), .fflags = events, .udata = udata});
     {
         SpinGuard spin(lock_);
         knote->disabled_ = false;
@@ -258,12 +275,14 @@ Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
         SpinGuard guard(lock_);
         for (;;) {
             found = collect(out, guard);
-            // An event may have come for a knote while this thread had it in hand, and then it has woken nobody.
+            // An event may have come for a knote while this thread had it in hand, and then it has
+            // woken nobody.
             if (found || deadline == 0 || monotonic_now() >= deadline)
                 break;
             if (!queue_.active.empty())
                 continue;  // it became active while others were looked at
-            if (auto woken = queue_.waiters.wait(guard, Sleep::Interruptible, deadline); !woken && woken.error() != Errno::TimedOut)
+            if (auto woken = queue_.waiters.wait(guard, Sleep::Interruptible, deadline);
+                !woken && woken.error() != Errno::TimedOut)
                 return fail(woken.error());
         }
         spent = spent_;
@@ -297,7 +316,9 @@ void Kqueue::remove_of_file(File& file, const void* table, std::int64_t descript
             SpinGuard list(file.knotes().lock_);
             for (Knote& knote : file.knotes().knotes_)
                 if (&knote.kqueue_ == this &&
-                    (descriptor < 0 || (knote.table_ == table && knote.settings_.ident == static_cast<std::uint64_t>(descriptor))))
+                    (descriptor < 0 ||
+                     (knote.table_ == table &&
+                      knote.settings_.ident == static_cast<std::uint64_t>(descriptor))))
                     found = &knote;
         }
         if (!found)

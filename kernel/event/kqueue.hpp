@@ -1,11 +1,12 @@
 // The one event queue of the kernel, after FreeBSD's kqueue; epoll is a view of it.
 //
-// Active knotes wait in an EventQueue. A plain kqueue has one, shared by its threads; the scheduled kqueue
-// (SKQ) gives each thread its own and a policy chooses among them where activate() now takes the only one.
+// Active knotes wait in an EventQueue. A plain kqueue has one, shared by its threads; the scheduled
+// kqueue (SKQ) gives each thread its own and a policy chooses among them where activate() now takes
+// the only one.
 //
-// Locks, in this order: change_lock_ (sleeps; registrations), then event sources' locks, then lock_ (spins; the
-// state of knotes). Files are asked for their readiness with none of them held: the knote is "in flux" then,
-// and whoever wants to delete it waits.
+// Locks, in this order: change_lock_ (sleeps; registrations), then event sources' locks, then lock_
+// (spins; the state of knotes). Files are asked for their readiness with none of them held: the
+// knote is "in flux" then, and whoever wants to delete it waits.
 #pragma once
 
 #include <kernel/base/make.hpp>
@@ -23,25 +24,32 @@ struct EventQueue {
     std::uint64_t length = 0;
 };
 
-enum class KqueueView : std::uint8_t { Kqueue, Epoll };
+enum class KqueueView : std::uint8_t {
+    Kqueue,
+    Epoll
+};
 
 class Kqueue final : public File {
   public:
     static Result<Ref<Kqueue>> create(KqueueView view) { return make_ref<Kqueue>(view); }
-    explicit Kqueue(KqueueView view) : File(FileKind::Kqueue, kOpenRead | kOpenWrite), view_(view) {}
+    explicit Kqueue(KqueueView view)
+        : File(FileKind::Kqueue, kOpenRead | kOpenWrite), view_(view) {}
     ~Kqueue() override;
     KqueueView view() const { return view_; }
 
-    // A change as kevent(2) describes it. `file`: what `ident` names, for filters of descriptors; `table`:
-    // whose descriptor it is. Errors: NoEnt, Inval, BadF, NoMem.
+    // A change as kevent(2) describes it. `file`: what `ident` names, for filters of descriptors;
+    // `table`: whose descriptor it is. Errors: NoEnt, Inval, BadF, NoMem.
     Result<> apply(const Kevent& change, const Ref<File>& file, const void* table);
 
     // epoll_ctl. Exist, NoEnt; Loop: it would watch itself.
-    Result<> epoll_add(std::uint32_t descriptor, const Ref<File>&, Events, std::uint16_t flags, std::uint64_t udata);
-    Result<> epoll_modify(std::uint32_t descriptor, const Ref<File>&, Events, std::uint16_t flags, std::uint64_t udata);
+    Result<> epoll_add(std::uint32_t descriptor, const Ref<File>&, Events, std::uint16_t flags,
+                       std::uint64_t udata);
+    Result<> epoll_modify(std::uint32_t descriptor, const Ref<File>&, Events, std::uint16_t flags,
+                          std::uint64_t udata);
     Result<> epoll_remove(std::uint32_t descriptor, const Ref<File>&);
 
-    // Sleeps until there are events or the deadline has come (0: does not sleep). -> how many; Intr.
+    // Sleeps until there are events or the deadline has come (0: does not sleep). -> how many;
+    // Intr.
     Result<std::size_t> wait(std::span<Kevent> out, Nanoseconds deadline);
 
     Events ready(Events interest) override;

@@ -29,16 +29,26 @@ class KqueueTest : public ::testing::Test {
     ~KqueueTest() override { table_->close_all(); }
     std::uint32_t add(Ref<File> file) { return *table_->add(std::move(file), false, 100); }
     Ref<File> file(std::uint32_t fd) { return *table_->get(fd); }
-    Result<> change(Kqueue& queue, std::uint64_t ident, std::int16_t filter, std::uint16_t flags, std::uint32_t fflags = 0, std::int64_t data = 0) {
+    Result<> change(Kqueue& queue, std::uint64_t ident, std::int16_t filter, std::uint16_t flags,
+                    std::uint32_t fflags = 0, std::int64_t data = 0) {
         Ref<File> of;
         if (filter == kFilterRead || filter == kFilterWrite || filter == kFilterVnode)
             of = file(static_cast<std::uint32_t>(ident));
-        return queue.apply({.ident = ident, .filter = filter, .flags = flags, .fflags = fflags, .data = data, .udata = ident + 1000}, of, table_.get());
+        return queue.apply({.ident = ident,
+                            .filter = filter,
+                            .flags = flags,
+                            .fflags = fflags,
+                            .data = data,
+                            .udata = ident + 1000},
+                           of, table_.get());
     }
-    Result<> change(std::uint64_t ident, std::int16_t filter, std::uint16_t flags, std::uint32_t fflags = 0, std::int64_t data = 0) {
+    Result<> change(std::uint64_t ident, std::int16_t filter, std::uint16_t flags,
+                    std::uint32_t fflags = 0, std::int64_t data = 0) {
         return change(*queue_, ident, filter, flags, fflags, data);
     }
-    std::vector<Kevent> wait(std::size_t most = 16, Nanoseconds within = 0) { return wait(*queue_, most, within); }
+    std::vector<Kevent> wait(std::size_t most = 16, Nanoseconds within = 0) {
+        return wait(*queue_, most, within);
+    }
     static std::vector<Kevent> wait(Kqueue& queue, std::size_t most = 16, Nanoseconds within = 0) {
         std::vector<Kevent> events(most);
         auto found = queue.wait(events, within ? monotonic_now() + within : 0);
@@ -165,7 +175,8 @@ TEST_F(KqueueTest, VnodeNotes) {
     Ref<FsContext> fs = *make_ref<FsContext>(tmpfs->root(), tmpfs->root());
     const Actor actor{*fs, {}};
     const Ref<Vnode> root = tmpfs->root();
-    Ref<File> opened = *open_file(actor, {root, "f"}, {.flags = kOpenRead | kOpenWrite, .create = true});
+    Ref<File> opened =
+        *open_file(actor, {root, "f"}, {.flags = kOpenRead | kOpenWrite, .create = true});
     const std::uint32_t fd = add(opened);
     constexpr std::uint32_t kDelete = 1, kWrite = 2, kExtend = 4;
     ASSERT_TRUE(change(fd, kFilterVnode, kEventAdd | kEventClear, kDelete | kWrite | kExtend));
@@ -205,7 +216,8 @@ TEST_F(KqueueTest, ProcessesAndSignals) {
     ASSERT_EQ(events.size(), 1u);
     EXPECT_EQ(events[0].data, 7 << 8);
     EXPECT_TRUE(events[0].flags & kEventEof);
-    EXPECT_EQ(change(100, kFilterProcess, kEventDelete).error(), Errno::NoEnt);  // gone with the process
+    EXPECT_EQ(change(100, kFilterProcess, kEventDelete).error(),
+              Errno::NoEnt);  // gone with the process
 }
 
 // kevent(2) itself: errors of changes come as events while there is room.
@@ -229,7 +241,8 @@ TEST_F(KqueueTest, KeventCall) {
     EXPECT_TRUE(lists.events[0].flags & kEventError);
     EXPECT_EQ(lists.events[1].data, static_cast<int>(Errno::BadF));
     EXPECT_EQ(lists.events[2].data, static_cast<int>(Errno::NoEnt));
-    EXPECT_EQ(kevent(*queue_, *table_, lists, 4, 1, 0).error(), Errno::BadF);  // no room for the second
+    EXPECT_EQ(kevent(*queue_, *table_, lists, 4, 1, 0).error(),
+              Errno::BadF);  // no room for the second
     EXPECT_EQ(kevent(*queue_, *table_, lists, 0, 8, 0).value(), 1u);
     EXPECT_EQ(lists.events[0].filter, kFilterWrite);
 }
@@ -248,7 +261,8 @@ TEST_F(KqueueTest, WaitersAreWoken) {
 }
 
 TEST_F(KqueueTest, NestedEpollAndLoops) {
-    Ref<Kqueue> inner = *Kqueue::create(KqueueView::Epoll), outer = *Kqueue::create(KqueueView::Epoll);
+    Ref<Kqueue> inner = *Kqueue::create(KqueueView::Epoll),
+                outer = *Kqueue::create(KqueueView::Epoll);
     const std::uint32_t in = add(inner), out = add(outer);
     Ends p = pipe();
     ASSERT_TRUE(inner->epoll_add(p.read, file(p.read), kReadable, 0, 1));
@@ -261,7 +275,8 @@ TEST_F(KqueueTest, NestedEpollAndLoops) {
     EXPECT_EQ(wait(*inner).size(), 1u);
 }
 
-// Threads wait while others add, trigger, delete and close: nothing may be lost for ever or touched after its end.
+// Threads wait while others add, trigger, delete and close: nothing may be lost for ever or touched
+// after its end.
 TEST_F(KqueueTest, Brutal) {
     std::atomic<bool> stop{false};
     std::atomic<std::uint64_t> seen{0};
@@ -278,7 +293,8 @@ TEST_F(KqueueTest, Brutal) {
                 Ends p = pipe();
                 random = random * 1664525 + 1013904223;
                 const std::uint16_t kind[] = {0, kEventClear, kEventOneshot, kEventDispatch};
-                ASSERT_TRUE(change(p.read, kFilterRead, static_cast<std::uint16_t>(kEventAdd | kind[random >> 20 & 3])));
+                ASSERT_TRUE(change(p.read, kFilterRead,
+                                   static_cast<std::uint16_t>(kEventAdd | kind[random >> 20 & 3])));
                 write(*file(p.write), "x");
                 if (random >> 8 & 1)
                     (void)change(p.read, kFilterRead, kEventDelete);

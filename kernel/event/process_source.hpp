@@ -1,5 +1,5 @@
-// What the PROCESS and SIGNAL filters (and Linux's signalfd) listen to. process_source.cpp has it from
-// kernel/proc.
+// What the PROCESS and SIGNAL filters (and Linux's signalfd) listen to. process_source.cpp has it
+// from kernel/proc.
 #pragma once
 
 #include <kernel/base/errno.hpp>
@@ -9,7 +9,8 @@
 namespace skep::kernel {
 
 // Events of a process's `life`: FreeBSD's NOTE_* numbers.
-inline constexpr Events kProcessExit = 0x80000000, kProcessFork = 0x40000000, kProcessExec = 0x20000000;
+inline constexpr Events kProcessExit = 0x80000000, kProcessFork = 0x40000000,
+                        kProcessExec = 0x20000000;
 // Events of its `signals`: one bit per signal; there are 32 at most.
 inline constexpr unsigned kSignalEvents = 32;
 constexpr Events signal_event(unsigned signal) {
@@ -20,7 +21,7 @@ struct ProcessSources {
     Ref<RefCounted> process;  // keeps them alive
     EventSource* life = nullptr;
     EventSource* signals = nullptr;
-    bool ended = false;       // a zombie already
+    bool ended = false;  // a zombie already
 };
 
 // 0: the calling process. Srch.

@@ -1,6 +1,7 @@
-// Where readiness comes from. Each pollable object has one EventSource; poll, select, epoll and kqueue
-// subscribe to it, and its owner calls notify() whenever it may have become readable, writable...
-// Level semantics: a subscriber that hears of a change asks File::ready() for the truth.
+// Where readiness comes from. Each pollable object has one EventSource; poll, select, epoll and
+// kqueue subscribe to it, and its owner calls notify() whenever it may have become readable,
+// writable... Level semantics: a subscriber that hears of a change asks File::ready() for the
+// truth.
 #pragma once
 
 #include <kernel/base/list.hpp>
@@ -12,10 +13,10 @@ namespace skep::kernel {
 using Events = std::uint32_t;
 inline constexpr Events kReadable = 1;
 inline constexpr Events kWritable = 2;
-inline constexpr Events kPriority = 4;    // out-of-band data
+inline constexpr Events kPriority = 4;  // out-of-band data
 inline constexpr Events kError = 8;
-inline constexpr Events kHangup = 16;     // both directions closed
-inline constexpr Events kReadHangup = 32; // the peer will send no more
+inline constexpr Events kHangup = 16;      // both directions closed
+inline constexpr Events kReadHangup = 32;  // the peer will send no more
 // Of files (VNODE filter): the low ones shifted are FreeBSD's NOTE_* numbers.
 inline constexpr unsigned kVnodeEventShift = 8;
 inline constexpr Events kFileDeleted = 1 << kVnodeEventShift;

@@ -10,11 +10,12 @@ namespace skep::kernel {
 class TimerFd final : public File {
   public:
     struct Setting {
-        std::int64_t first = 0;  // nanoseconds; 0: off
-        std::int64_t period = 0; // 0: once
+        std::int64_t first = 0;   // nanoseconds; 0: off
+        std::int64_t period = 0;  // 0: once
     };
     // `realtime`: absolute times are of the real-time clock, else of the monotonic one.
-    TimerFd(bool realtime, std::uint32_t flags) : File(FileKind::Event, flags | kOpenRead), realtime_(realtime) {}
+    TimerFd(bool realtime, std::uint32_t flags)
+        : File(FileKind::Event, flags | kOpenRead), realtime_(realtime) {}
     ~TimerFd() override { timer_.cancel(); }
 
     void set(const Setting&, bool absolute, Setting* old);

@@ -5,8 +5,8 @@
 
 namespace skep::kernel {
 
-// Opening for reading waits for a writer and the other way round, unless nonblocking: then reading opens at
-// once and writing fails with NxIo if there is no reader.
+// Opening for reading waits for a writer and the other way round, unless nonblocking: then reading
+// opens at once and writing fails with NxIo if there is no reader.
 Result<Ref<File>> open_fifo(Vnode&, std::uint32_t flags);
 
 }  // namespace skep::kernel

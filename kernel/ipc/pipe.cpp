@@ -12,13 +12,18 @@ namespace skep::kernel {
 // One end, or both (a fifo opened for reading and writing).
 class PipeFile final : public File {
   public:
-    PipeFile(Ref<Pipe> pipe, std::uint32_t flags) : File(FileKind::Pipe, flags), pipe_(std::move(pipe)) {
+    PipeFile(Ref<Pipe> pipe, std::uint32_t flags)
+        : File(FileKind::Pipe, flags), pipe_(std::move(pipe)) {
         pipe_->add_end(flags & kOpenRead, flags & kOpenWrite);
     }
     ~PipeFile() override { on_last_close(); }
 
-    Result<std::size_t> read(Uio& uio, std::uint64_t*) override { return pipe_->read(uio, nonblocking()); }
-    Result<std::size_t> write(Uio& uio, std::uint64_t*) override { return pipe_->write(uio, nonblocking()); }
+    Result<std::size_t> read(Uio& uio, std::uint64_t*) override {
+        return pipe_->read(uio, nonblocking());
+    }
+    Result<std::size_t> write(Uio& uio, std::uint64_t*) override {
+        return pipe_->write(uio, nonblocking());
+    }
     Result<std::uint64_t> ioctl(std::uint64_t request, UserAddr argument) override {
         if (request != kIoctlBytesReadable)
             return fail(Errno::NoTty);
@@ -179,7 +184,8 @@ Result<std::size_t> Pipe::write(Uio& uio, bool nonblocking) {
         return 0;
     while (uio.remaining()) {
         // A write of at most kPipeAtomic bytes waits for room for all of it.
-        const std::size_t needed = done == 0 && uio.remaining() <= kPipeAtomic ? uio.remaining() : 1;
+        const std::size_t needed =
+            done == 0 && uio.remaining() <= kPipeAtomic ? uio.remaining() : 1;
         {
             SpinGuard guard(lock_);
             for (;;) {
@@ -248,7 +254,8 @@ Result<Ref<File>> open_fifo(Vnode& vnode, std::uint32_t flags) {
     Ref<RefCounted> attached = vnode.attach(Ref<RefCounted>(fresh));
     Ref<Pipe> pipe(static_cast<Pipe*>(attached.get()));  // nothing else is attached to a fifo
     const bool reading = flags & kOpenRead, writing = flags & kOpenWrite;
-    // A peer that is there, or that comes from now on, has been met, even if it is gone before this thread looks again.
+    // A peer that is there, or that comes from now on, has been met, even if it is gone before this
+    // thread looks again.
     bool met;
     std::uint64_t before;
     {

@@ -11,8 +11,8 @@ inline constexpr std::size_t kPipeAtomic = 4096;  // PIPE_BUF: writes up to it a
 
 class PipeFile;
 
-// What both ends share. Bytes are copied outside the spin lock: one reader at a time takes from the used part
-// of the ring and one writer at a time fills the free part.
+// What both ends share. Bytes are copied outside the spin lock: one reader at a time takes from the
+// used part of the ring and one writer at a time fills the free part.
 class Pipe : public RefCounted {
   public:
     ~Pipe() override;
@@ -36,7 +36,7 @@ class Pipe : public RefCounted {
     Mutex read_order_{"Pipe readers"}, write_order_{"Pipe writers"};  // before lock_
     std::byte* ring_ = nullptr;  // made by the first writer, under write_order_
     std::size_t start_ = 0, used_ = 0;
-    std::uint32_t readers_ = 0, writers_ = 0;          // open ends
+    std::uint32_t readers_ = 0, writers_ = 0;  // open ends
     std::uint64_t readers_ever_ = 0, writers_ever_ = 0;
     EventSource events_;
 };

@@ -27,7 +27,10 @@ TEST(Pipe, BytesComeInOrderAcrossTheRing) {
     PipePair pair = *create_pipe(0);
     std::thread writer([&] {
         for (int i = 0; i < 2000; i++)
-            ASSERT_EQ(write(*pair.write_end, std::string(1 + i % 777, static_cast<char>('a' + i % 26))).value(), 1u + i % 777);
+            ASSERT_EQ(
+                write(*pair.write_end, std::string(1 + i % 777, static_cast<char>('a' + i % 26)))
+                    .value(),
+                1u + i % 777);
         pair.write_end.reset();
     });
     std::string all;
@@ -51,7 +54,8 @@ TEST(Pipe, NonblockingLimits) {
     EXPECT_EQ(write(*pair.write_end, "y").error(), Errno::Again);
     EXPECT_EQ(pair.write_end->ready(kWritable), 0u);
     EXPECT_EQ(read(*pair.read_end, 100)->size(), 100u);
-    EXPECT_EQ(write(*pair.write_end, std::string(kPipeAtomic, 'y')).error(), Errno::Again);  // whole or not at all
+    EXPECT_EQ(write(*pair.write_end, std::string(kPipeAtomic, 'y')).error(),
+              Errno::Again);  // whole or not at all
     EXPECT_EQ(write(*pair.write_end, std::string(kPipeAtomic + 1, 'y')).value(), 100u);
 }
 
@@ -80,7 +84,8 @@ TEST(Pipe, FaultPartWayKeepsTheRest) {
     PipePair pair = *create_pipe(0);
     write(*pair.write_end, "abcdef");
     char good[3];
-    const IoSegment segments[] = {{reinterpret_cast<UserAddr>(good), 3}, {16, 3}};  // the second faults
+    const IoSegment segments[] = {{reinterpret_cast<UserAddr>(good), 3},
+                                  {16, 3}};  // the second faults
     Uio uio = Uio::user(segments);
     EXPECT_EQ(pair.read_end->read(uio, nullptr).value(), 3u);
     EXPECT_EQ(*read(*pair.read_end, 10), "def");

@@ -23,7 +23,8 @@ void register_socket_family(Family family, SocketFactory factory) {
         }
 }
 
-Result<Ref<Socket>> create_socket(Family family, SocketType type, std::uint32_t protocol, std::uint32_t flags) {
+Result<Ref<Socket>> create_socket(Family family, SocketType type, std::uint32_t protocol,
+                                  std::uint32_t flags) {
     for (const FamilyEntry& entry : families)
         if (entry.factory && entry.family == family)
             return entry.factory(type, protocol, flags);

@@ -26,7 +26,8 @@ void UnixMessage::hold_files(Vector<Ref<File>>&& given) {
     }
 }
 
-// The receiver adds them to its table before it lets go of the message's count: see descriptor_removed below.
+// The receiver adds them to its table before it lets go of the message's count: see
+// descriptor_removed below.
 Vector<Ref<File>> UnixMessage::take_files() {
     {
         SpinGuard guard(unix_lock);
@@ -45,8 +46,8 @@ UnixMessage::~UnixMessage() {
         file->descriptor_removed();
 }
 
-// Reachable are sockets that somebody can get at but by receiving: those with more descriptors than messages
-// that carry them. From these, what waits on the queues of reachable ones.
+// Reachable are sockets that somebody can get at but by receiving: those with more descriptors than
+// messages that carry them. From these, what waits on the queues of reachable ones.
 void collect_unix_garbage() {
     static Mutex collecting{"unix collector"};
     if (!collecting.try_lock())
@@ -56,7 +57,8 @@ void collect_unix_garbage() {
         SpinGuard guard(unix_lock);
         List<UnixSocket, AllUnixTag>& all = all_unix_sockets();
         for (UnixSocket& socket : all)
-            socket.reachable_ = socket.in_flight_ == 0 || socket.descriptor_count() > socket.in_flight_;
+            socket.reachable_ =
+                socket.in_flight_ == 0 || socket.descriptor_count() > socket.in_flight_;
         for (bool changed = true; changed;) {
             changed = false;
             for (UnixSocket& socket : all) {
@@ -64,7 +66,8 @@ void collect_unix_garbage() {
                     continue;
                 for (UnixMessage& message : socket.queue_)
                     for (const Ref<File>& file : message.files)
-                        if (UnixSocket* carried = unix_socket_of(file); carried && !carried->reachable_)
+                        if (UnixSocket* carried = unix_socket_of(file);
+                            carried && !carried->reachable_)
                             carried->reachable_ = changed = true;
             }
         }

@@ -17,7 +17,9 @@ PeerCredentials current_credentials() {
     return {current_process_id(), caller.user, caller.group};
 }
 
-bool is_abstract(const SocketAddress& address) { return address.size && address.data[0] == 0; }
+bool is_abstract(const SocketAddress& address) {
+    return address.size && address.data[0] == 0;
+}
 
 bool same(const SocketAddress& a, const SocketAddress& b) {
     return a.size == b.size && std::equal(a.data.begin(), a.data.begin() + a.size, b.data.begin());
@@ -39,7 +41,8 @@ void init_unix_sockets() {
     register_socket_family(Family::Unix, UnixSocket::create);
 }
 
-UnixSocket::UnixSocket(SocketType type, std::uint32_t flags) : Socket(Family::Unix, type, 0, flags) {
+UnixSocket::UnixSocket(SocketType type, std::uint32_t flags)
+    : Socket(Family::Unix, type, 0, flags) {
     own_credentials_ = current_credentials();
     SpinGuard guard(unix_lock);
     all_unix_sockets().push_back(*this);
@@ -51,7 +54,8 @@ UnixSocket::~UnixSocket() {
     List<UnixSocket, AllUnixTag>::remove(*this);
 }
 
-Result<Ref<Socket>> UnixSocket::create(SocketType type, std::uint32_t protocol, std::uint32_t flags) {
+Result<Ref<Socket>> UnixSocket::create(SocketType type, std::uint32_t protocol,
+                                       std::uint32_t flags) {
     if (protocol > 1)
         return fail(Errno::ProtoNoSupport);
     if (type != SocketType::Stream && type != SocketType::Datagram && type != SocketType::SeqPacket)
@@ -67,7 +71,8 @@ void UnixSocket::join(UnixSocket& a, UnixSocket& b) {
     b.peer_credentials_ = a.own_credentials_;
 }
 
-Result<std::pair<Ref<Socket>, Ref<Socket>>> UnixSocket::create_pair(SocketType type, std::uint32_t flags) {
+Result<std::pair<Ref<Socket>, Ref<Socket>>> UnixSocket::create_pair(SocketType type,
+                                                                    std::uint32_t flags) {
     Ref<Socket> a = SKEP_TRY(create(type, 0, flags)), b = SKEP_TRY(create(type, 0, flags));
     SpinGuard guard(unix_lock);
     join(static_cast<UnixSocket&>(*a), static_cast<UnixSocket&>(*b));
@@ -95,7 +100,8 @@ Result<> UnixSocket::bind(const SocketAddress& address) {
     }
     const Actor actor{current_fs(), current_caller()};
     const Ref<Vnode> start = current_fs().working_directory();
-    auto made = create_node(actor, {start, path_in(address)}, {.type = VnodeType::Socket, .permissions = 0777});
+    auto made = create_node(actor, {start, path_in(address)},
+                            {.type = VnodeType::Socket, .permissions = 0777});
     if (!made)
         return fail(made.error() == Errno::Exist ? Errno::AddrInUse : made.error());
     bound_ = std::move(*made);
@@ -126,7 +132,8 @@ Result<Ref<UnixSocket>> UnixSocket::find(const SocketAddress& address) {
     Ref<RefCounted> attached = vnode->attachment();
     if (!attached)
         return fail(Errno::ConnRefused);  // its socket is gone
-    return Ref<UnixSocket>(static_cast<UnixSocket*>(attached.get()));  // nothing else is attached to such a vnode
+    return Ref<UnixSocket>(
+        static_cast<UnixSocket*>(attached.get()));  // nothing else is attached to such a vnode
 }
 
 Result<SocketAddress> UnixSocket::local_address() {
@@ -268,7 +275,8 @@ void UnixSocket::on_last_close() {
             refused.push_back(*pending);
         pending_count_ = 0;
         peer = std::move(peer_);
-        // A connected peer refers to this socket in turn, but a datagram socket's destination need not.
+        // A connected peer refers to this socket in turn, but a datagram socket's destination need
+        // not.
         if (peer && peer->peer_.get() == this && peer->was_connected_) {
             Ref<UnixSocket> self = std::move(peer->peer_);
             self.leak();  // given back at the end, outside the lock
@@ -332,9 +340,15 @@ Result<> UnixSocket::shutdown(ShutdownHow how) {
 Result<> UnixSocket::set_option(SocketOption option, std::int64_t value) {
     SpinGuard guard(unix_lock);
     switch (option) {
-        case SocketOption::PassCredentials: pass_credentials_ = value; return {};
-        case SocketOption::SendTimeout: send_timeout_ = value; return {};
-        case SocketOption::ReceiveTimeout: receive_timeout_ = value; return {};
+        case SocketOption::PassCredentials:
+            pass_credentials_ = value;
+            return {};
+        case SocketOption::SendTimeout:
+            send_timeout_ = value;
+            return {};
+        case SocketOption::ReceiveTimeout:
+            receive_timeout_ = value;
+            return {};
         // The buffer is what it is; these are hints.
         case SocketOption::SendBuffer:
         case SocketOption::ReceiveBuffer:
@@ -342,28 +356,39 @@ Result<> UnixSocket::set_option(SocketOption option, std::int64_t value) {
         case SocketOption::ReusePort:
         case SocketOption::KeepAlive:
         case SocketOption::Broadcast:
-        case SocketOption::Linger: return {};
-        default: return fail(Errno::NoProtoOpt);
+        case SocketOption::Linger:
+            return {};
+        default:
+            return fail(Errno::NoProtoOpt);
     }
 }
 
 Result<std::int64_t> UnixSocket::option(SocketOption option) {
     SpinGuard guard(unix_lock);
     switch (option) {
-        case SocketOption::PassCredentials: return pass_credentials_;
-        case SocketOption::SendTimeout: return send_timeout_;
-        case SocketOption::ReceiveTimeout: return receive_timeout_;
+        case SocketOption::PassCredentials:
+            return pass_credentials_;
+        case SocketOption::SendTimeout:
+            return send_timeout_;
+        case SocketOption::ReceiveTimeout:
+            return receive_timeout_;
         case SocketOption::SendBuffer:
-        case SocketOption::ReceiveBuffer: return kBuffer;
-        case SocketOption::AcceptConnections: return listening_;
+        case SocketOption::ReceiveBuffer:
+            return kBuffer;
+        case SocketOption::AcceptConnections:
+            return listening_;
         case SocketOption::Error:
         case SocketOption::ReuseAddress:
         case SocketOption::ReusePort:
         case SocketOption::KeepAlive:
-        case SocketOption::Broadcast: return 0;
-        case SocketOption::Linger: return -1;
-        case SocketOption::ReceiveLowWater: return 1;
-        default: return fail(Errno::NoProtoOpt);
+        case SocketOption::Broadcast:
+            return 0;
+        case SocketOption::Linger:
+            return -1;
+        case SocketOption::ReceiveLowWater:
+            return 1;
+        default:
+            return fail(Errno::NoProtoOpt);
     }
 }
 

@@ -1,8 +1,9 @@
-// Unix-domain sockets: stream, datagram and sequenced packets, named in the file system or in the abstract name
-// space, with descriptors and credentials passed along.
+// Unix-domain sockets: stream, datagram and sequenced packets, named in the file system or in the
+// abstract name space, with descriptors and credentials passed along.
 //
-// What is sent waits as messages on the receiver's queue. One spin lock, unix_lock, guards the connections and
-// queues of all of them; user memory is touched, and memory allocated and freed, outside it.
+// What is sent waits as messages on the receiver's queue. One spin lock, unix_lock, guards the
+// connections and queues of all of them; user memory is touched, and memory allocated and freed,
+// outside it.
 #pragma once
 
 #include <kernel/base/make.hpp>
@@ -18,10 +19,11 @@ class UnixSocket final : public Socket, public ListNode<AllUnixTag>, public List
   public:
     static constexpr std::size_t kBuffer = 208 * 1024;  // bytes that wait for one receiver
     static constexpr std::size_t kStreamChunk = 32 * 1024;
-    static constexpr std::size_t kFilesMax = 253;        // descriptors in one message
+    static constexpr std::size_t kFilesMax = 253;  // descriptors in one message
 
     static Result<Ref<Socket>> create(SocketType type, std::uint32_t protocol, std::uint32_t flags);
-    static Result<std::pair<Ref<Socket>, Ref<Socket>>> create_pair(SocketType type, std::uint32_t flags);
+    static Result<std::pair<Ref<Socket>, Ref<Socket>>> create_pair(SocketType type,
+                                                                   std::uint32_t flags);
     UnixSocket(SocketType type, std::uint32_t flags);
     ~UnixSocket() override;
 
@@ -60,7 +62,7 @@ class UnixSocket final : public Socket, public ListNode<AllUnixTag>, public List
     Nanoseconds deadline(std::int64_t timeout) const;
 
     // Under unix_lock.
-    Ref<UnixSocket> peer_;               // connected to, or a datagram socket's default destination
+    Ref<UnixSocket> peer_;  // connected to, or a datagram socket's default destination
     bool was_connected_ = false;
     bool closed_ = false;
     bool read_shut_ = false, write_shut_ = false;
@@ -68,11 +70,12 @@ class UnixSocket final : public Socket, public ListNode<AllUnixTag>, public List
     std::size_t queued_bytes_ = 0;
     bool listening_ = false;
     std::uint32_t backlog_ = 0, pending_count_ = 0;
-    List<UnixSocket, PendingTag> pending_;   // connections to accept; the list owns a reference of each
+    List<UnixSocket, PendingTag>
+        pending_;  // connections to accept; the list owns a reference of each
     SocketAddress address_;
     PeerCredentials own_credentials_, peer_credentials_;
-    std::uint32_t in_flight_ = 0;        // messages that carry this socket
-    bool reachable_ = false;             // of the collector
+    std::uint32_t in_flight_ = 0;  // messages that carry this socket
+    bool reachable_ = false;       // of the collector
     bool pass_credentials_ = false;
     std::int64_t send_timeout_ = 0, receive_timeout_ = 0;
     WaitQueue readers_, space_, acceptors_;

@@ -46,7 +46,8 @@ class UnixSocketTest : public ::testing::Test {
         name.copy(reinterpret_cast<char*>(a.data.data()), name.size());
         return a;
     }
-    static Result<std::size_t> send(Socket& s, std::string_view text, Vector<Ref<File>> files = {}, MessageFlags flags = 0, SocketAddress* to = nullptr) {
+    static Result<std::size_t> send(Socket& s, std::string_view text, Vector<Ref<File>> files = {},
+                                    MessageFlags flags = 0, SocketAddress* to = nullptr) {
         const IoSegment segment{reinterpret_cast<UserAddr>(text.data()), text.size()};
         Uio uio = Uio::kernel({&segment, 1});
         ControlData control;
@@ -61,7 +62,8 @@ class UnixSocketTest : public ::testing::Test {
         PeerCredentials credentials;
         Errno error{};
     };
-    Received receive(Socket& s, std::size_t size = 100, std::size_t room = 10, MessageFlags flags = 0) {
+    Received receive(Socket& s, std::size_t size = 100, std::size_t room = 10,
+                     MessageFlags flags = 0) {
         Received result;
         result.text.resize(size);
         const IoSegment segment{reinterpret_cast<UserAddr>(result.text.data()), size};
@@ -240,9 +242,9 @@ TEST_F(UnixSocketTest, CyclesInFlightAreCollected) {
         auto [c, d] = pair();
         PipePair pipe = *create_pipe(0);
         const std::uint32_t w = add(pipe.write_end);
-        send(at(a), "self", one(*table_->get(b)));   // b waits on b
-        send(at(c), "x", one(*table_->get(a)));      // a on d
-        send(at(a), "y", one(*table_->get(d)));      // d on b
+        send(at(a), "self", one(*table_->get(b)));  // b waits on b
+        send(at(c), "x", one(*table_->get(a)));     // a on d
+        send(at(a), "y", one(*table_->get(d)));     // d on b
         send(at(a), "z", one(pipe.write_end));
         pipe.write_end.reset();
         for (std::uint32_t fd : {w, a, c, d, b})

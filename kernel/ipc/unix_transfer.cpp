@@ -19,7 +19,9 @@ Result<Owned<UnixMessage>> UnixSocket::make_message(Message& message, std::size_
             return fail(Errno::TooManyRefs);
         if (message.control->has_credentials) {
             const PeerCredentials& claimed = message.control->credentials;
-            if (!caller.superuser() && (claimed.process != made->credentials.process || claimed.user != caller.user || claimed.group != caller.group))
+            if (!caller.superuser() &&
+                (claimed.process != made->credentials.process || claimed.user != caller.user ||
+                 claimed.group != caller.group))
                 return fail(Errno::Perm);
             made->credentials = claimed;
         }
@@ -29,7 +31,8 @@ Result<Owned<UnixMessage>> UnixSocket::make_message(Message& message, std::size_
 }
 
 Result<Ref<UnixSocket>> UnixSocket::destination(const Message& message) {
-    if (!connection_oriented() && message.address && message.address->family != Family::Unspecified) {
+    if (!connection_oriented() && message.address &&
+        message.address->family != Family::Unspecified) {
         Ref<UnixSocket> target = SKEP_TRY(find(*message.address));
         if (target->type() != type())
             return fail(Errno::ProtoType);
@@ -44,7 +47,8 @@ Result<Ref<UnixSocket>> UnixSocket::destination(const Message& message) {
     return peer_;
 }
 
-// Waits for room on the receiver's queue. A message goes in when there is any: the limit may be passed by one.
+// Waits for room on the receiver's queue. A message goes in when there is any: the limit may be
+// passed by one.
 Result<> UnixSocket::enqueue(UnixSocket& to, Owned<UnixMessage>& message, bool wait) {
     {
         SpinGuard guard(unix_lock);
@@ -77,7 +81,8 @@ Result<std::size_t> UnixSocket::send_message(Message& message) {
     if (message.flags & kMessageOutOfBand)
         return fail(Errno::OpNotSupp);
     const bool wait = !nonblocking() && !(message.flags & kMessageDontWait);
-    if (type() == SocketType::Stream && message.address && message.address->family != Family::Unspecified)
+    if (type() == SocketType::Stream && message.address &&
+        message.address->family != Family::Unspecified)
         return fail(was_connected_ ? Errno::IsConn : Errno::OpNotSupp);
     Ref<UnixSocket> to = SKEP_TRY(destination(message));
     if (type() != SocketType::Stream) {
@@ -155,7 +160,8 @@ Result<std::size_t> UnixSocket::take(Message& message, bool& more) {
         return 0;
     const std::size_t left = first->bytes.size() - first->offset;
     const std::size_t wanted = std::min(left, message.data.remaining());
-    const std::size_t moved = SKEP_TRY(message.data.put(first->bytes.data() + first->offset, wanted));
+    const std::size_t moved =
+        SKEP_TRY(message.data.put(first->bytes.data() + first->offset, wanted));
     if (message.address)
         *message.address = first->from;
     const bool had_files = !first->files.empty();
@@ -219,7 +225,8 @@ Result<std::size_t> UnixSocket::receive_message(Message& message) {
         done += *taken;
         if (!stream || (message.flags & kMessagePeek) || !message.data.remaining())
             return done;
-        const bool all = (message.flags & kMessageWaitAll) && (!message.control || message.control->files.empty());
+        const bool all = (message.flags & kMessageWaitAll) &&
+                         (!message.control || message.control->files.empty());
         if (!more && !all)
             return done;
     }

@@ -48,7 +48,8 @@ Result<std::size_t> Buddy::allocate(unsigned order) {
 void Buddy::free_locked(std::size_t frame, unsigned order) {
     for (; order < kMaxOrder; order++) {
         const std::size_t buddy = frame ^ (std::size_t{1} << order);
-        if (buddy >= frames_.size() || frames_[buddy].kind != FrameKind::Free || frames_[buddy].order != order)
+        if (buddy >= frames_.size() || frames_[buddy].kind != FrameKind::Free ||
+            frames_[buddy].order != order)
             break;
         List<Frame>::remove(frames_[buddy]);
         frames_[buddy].kind = FrameKind::FreeTail;

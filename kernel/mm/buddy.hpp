@@ -1,4 +1,5 @@
-// Buddy allocator over an array of frame records. Hardware-free; physical.cpp holds the machine's one.
+// Buddy allocator over an array of frame records. Hardware-free; physical.cpp holds the machine's
+// one.
 #pragma once
 
 #include <kernel/mm/frame.hpp>

@@ -37,8 +37,8 @@ static_assert(sizeof(Frame) == 40);
 Frame* frame_of(PhysAddr);
 PhysAddr address_of(const Frame&);
 
-// For programs: single frames shared by counting (retain_frame, release_frame). The last of the memory is kept for
-// the kernel itself.
+// For programs: single frames shared by counting (retain_frame, release_frame). The last of the
+// memory is kept for the kernel itself.
 Result<PhysAddr> allocate_user_frame();
 Result<PhysAddr> allocate_zeroed_frame();
 

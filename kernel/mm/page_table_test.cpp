@@ -73,7 +73,8 @@ TEST_F(PageTableTest, WalksFindWhatIsThere) {
         const std::uint64_t start = anywhere(),
                             end = i % 2 ? start + kPageSize * (1 + random() % 2000) : anywhere();
         if (start < end) {
-            EXPECT_EQ(walked(start, end), expected(start, end)) << std::hex << start << " to " << end;
+            EXPECT_EQ(walked(start, end), expected(start, end))
+                << std::hex << start << " to " << end;
         }
     }
     for (const auto& [address, level] : leaves_) {

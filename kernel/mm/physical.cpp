@@ -108,7 +108,8 @@ void retain_frame(PhysAddr frame) {
 }
 void release_frame(PhysAddr frame) {
     Frame* record = frame_of(frame);
-    if (record->uses.fetch_sub(1, std::memory_order_acq_rel) == 1 && record->kind != FrameKind::Reserved)
+    if (record->uses.fetch_sub(1, std::memory_order_acq_rel) == 1 &&
+        record->kind != FrameKind::Reserved)
         free_frames(frame, 0);
 }
 

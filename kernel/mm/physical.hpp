@@ -27,8 +27,9 @@ Result<volatile void*> map_device(PhysAddr, std::size_t size);
 // 2^order contiguous, naturally aligned frames; order 9 = 2 MiB.
 Result<PhysAddr> allocate_frames(unsigned order);
 void free_frames(PhysAddr, unsigned order);
-// Reference counts of single frames (order 0), born with one: page caches and mappings share frames. The
-// last release frees the frame. Frames of boot modules may be counted too; they are never freed.
+// Reference counts of single frames (order 0), born with one: page caches and mappings share
+// frames. The last release frees the frame. Frames of boot modules may be counted too; they are
+// never freed.
 void retain_frame(PhysAddr);
 void release_frame(PhysAddr);
 struct MemoryUse {

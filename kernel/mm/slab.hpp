@@ -1,5 +1,5 @@
-// The kernel's heap: operator new (nothrow) and delete, kernel_allocate() for C code. May be used with
-// spin locks held and in interrupt handlers; never sleeps.
+// The kernel's heap: operator new (nothrow) and delete, kernel_allocate() for C code. May be used
+// with spin locks held and in interrupt handlers; never sleeps.
 #pragma once
 
 #include <kernel/base/list.hpp>

@@ -19,20 +19,19 @@ Result<std::size_t> copy_in_string(char* to, UserAddr from, std::size_t capacity
 
 Result<> clear_user(UserAddr to, std::size_t size);
 
-// Atomic access to an aligned word (futexes). exchange: compare-and-swap; `expected` gets what was found.
+// Atomic access to an aligned word (futexes). exchange: compare-and-swap; `expected` gets what was
+// found.
 Result<std::uint32_t> load_user32(UserAddr from);
 Result<bool> exchange_user32(UserAddr at, std::uint32_t& expected, std::uint32_t desired);
 
 template <typename T>
-    requires std::is_trivially_copyable_v<T>
-Result<T> copy_in(UserAddr from) {
+requires std::is_trivially_copyable_v<T> Result<T> copy_in(UserAddr from) {
     T value;
     SKEP_TRY(copy_in(&value, from, sizeof value));
     return value;
 }
 template <typename T>
-    requires std::is_trivially_copyable_v<T>
-Result<> copy_out(UserAddr to, const T& value) {
+requires std::is_trivially_copyable_v<T> Result<> copy_out(UserAddr to, const T& value) {
     return copy_out(to, &value, sizeof value);
 }
 
@@ -49,8 +48,8 @@ class Uio {
     static Uio kernel(std::span<const IoSegment> segments) { return Uio(segments, false); }
     std::size_t remaining() const { return remaining_; }
     bool is_user() const { return user_; }
-    // Move up to `size` bytes between the kernel buffer and the segments; consume them. A fault part way
-    // is an error only if nothing was moved by this call. -> bytes moved.
+    // Move up to `size` bytes between the kernel buffer and the segments; consume them. A fault
+    // part way is an error only if nothing was moved by this call. -> bytes moved.
     Result<std::size_t> put(const void* from, std::size_t size);  // to the segments (read)
     Result<std::size_t> take(void* to, std::size_t size);         // from the segments (write)
 

@@ -1,9 +1,9 @@
-// The address space of a program: which object shows where, with which rights, and the page tables made from it
-// on demand. Hardware-free but for flush_tlb() below.
+// The address space of a program: which object shows where, with which rights, and the page tables
+// made from it on demand. Hardware-free but for flush_tlb() below.
 //
-// Private pages live in the page tables alone: a present entry of a private mapping is the truth, its frame is
-// counted once per entry, and it is copied before a write unless this entry is its only user. Shared
-// mappings can always be filled again from their object.
+// Private pages live in the page tables alone: a present entry of a private mapping is the truth,
+// its frame is counted once per entry, and it is copied before a write unless this entry is its
+// only user. Shared mappings can always be filled again from their object.
 #pragma once
 
 #include <kernel/base/centered_vector.hpp>
@@ -41,7 +41,11 @@ struct MapRequest {
     std::uint64_t below = 0;  // not 0: an address lower than this (MAP_32BIT)
 };
 
-enum class FaultAccess : std::uint8_t { Read, Write, Execute };
+enum class FaultAccess : std::uint8_t {
+    Read,
+    Write,
+    Execute
+};
 
 class VmMap : public RefCounted {
   public:
@@ -55,12 +59,13 @@ class VmMap : public RefCounted {
     // Private pages become zeros (or the file's) again.
     Result<> discard(std::uint64_t start, std::uint64_t size);
     // mremap: -> new address. `may_move` or `fixed_to` != 0.
-    Result<std::uint64_t> remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size, bool may_move, std::uint64_t fixed_to);
+    Result<std::uint64_t> remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size,
+                                bool may_move, std::uint64_t fixed_to);
     // Whether all of the range is mapped (msync, mincore).
     bool covers(std::uint64_t start, std::uint64_t size);
 
-    // Makes the page at `address` accessible. Errors: Fault (nothing there), Acces (not so), Io (the object
-    // has no such page), NoMem.
+    // Makes the page at `address` accessible. Errors: Fault (nothing there), Acces (not so), Io
+    // (the object has no such page), NoMem.
     Result<> fault(std::uint64_t address, FaultAccess);
 
     // A copy whose private pages are shared until one side writes.
@@ -87,7 +92,8 @@ class VmMap : public RefCounted {
     std::uint64_t mapped_bytes() const { return mapped_; }
     std::uint64_t resident_pages() const { return resident_.load(std::memory_order_relaxed); }
 
-    // Where in which object an address of a shared mapping is; null object: it is private. Fault: not mapped.
+    // Where in which object an address of a shared mapping is; null object: it is private. Fault:
+    // not mapped.
     struct SharedPlace {
         const VmObject* object;  // to be compared, not to be used
         std::uint64_t offset;
@@ -97,8 +103,9 @@ class VmMap : public RefCounted {
     Result<PhysAddr> physical(std::uint64_t address);
 
     PhysAddr root() const { return table_.root(); }
-    std::atomic<std::uint64_t> active_cpus{0};  // bit per CPU that has it loaded and is to hear of changes
-    std::atomic<std::uint64_t> changes{0};      // flush_tlb() calls
+    std::atomic<std::uint64_t> active_cpus{
+        0};  // bit per CPU that has it loaded and is to hear of changes
+    std::atomic<std::uint64_t> changes{0};  // flush_tlb() calls
 
   private:
     template <typename T, typename... A>
@@ -121,20 +128,21 @@ class VmMap : public RefCounted {
 
     Mutex lock_{"VmMap"};
     PageTable table_;
-    CenteredVector<MapEntry> entries_;  // by address, disjoint; grows downwards, since addresses are given from above
+    CenteredVector<MapEntry>
+        entries_;  // by address, disjoint; grows downwards, since addresses are given from above
     static constexpr std::uint64_t kMapTop = 0x7fff'0000'0000;  // mappings without a wish go below
-    std::uint64_t full_from_ = kMapTop;     // between here and kMapTop nothing is free
+    std::uint64_t full_from_ = kMapTop;  // between here and kMapTop nothing is free
     std::uint64_t brk_start_ = 0, brk_ = 0;
     std::uint64_t mapped_ = 0;
     std::atomic<std::uint64_t> resident_{0};
     std::atomic<std::uint32_t> users_{0};
 };
 
-// [start, end) of the map is forgotten by every CPU that has it loaded. Sleeps not, but waits for the other CPUs
-// with interrupts on: no spin lock may be held.
+// [start, end) of the map is forgotten by every CPU that has it loaded. Sleeps not, but waits for
+// the other CPUs with interrupts on: no spin lock may be held.
 void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end);
-// The same for one page and this CPU alone: enough where rights were gained, since another CPU that remembers less faults
-// and comes here itself.
+// The same for one page and this CPU alone: enough where rights were gained, since another CPU that
+// remembers less faults and comes here itself.
 void forget_page_here(VmMap& map, std::uint64_t page);
 // Top-level tables share the kernel's half.
 Result<PhysAddr> make_top_level_table();

@@ -1,4 +1,5 @@
-// A VmMap against a plain model: what each page shows, which rights it has, and that no frame is lost.
+// A VmMap against a plain model: what each page shows, which rights it has, and that no frame is
+// lost.
 #include <kernel/mm/anonymous_object.hpp>
 #include <kernel/mm/frame.hpp>
 #include <kernel/mm/vm_map.hpp>
@@ -31,7 +32,8 @@ class VmMapTest : public ::testing::Test {
         EXPECT_EQ(kernel::testing::frames_in_use, frames_before_);
     }
 
-    // As the CPU would: translates, faults if need be. -> the byte, or null if the access is refused.
+    // As the CPU would: translates, faults if need be. -> the byte, or null if the access is
+    // refused.
     static std::uint8_t* access(VmMap& map, std::uint64_t address, FaultAccess how) {
         // The fault handler's verdict holds even if a present entry would let it through.
         if (!map.fault(address, how))
@@ -46,7 +48,8 @@ class VmMapTest : public ::testing::Test {
 };
 
 TEST_F(VmMapTest, FaultsSayWhatIsWrong) {
-    ASSERT_TRUE(map_->map({.address = kBase, .size = kPageSize, .protection = kProtRead, .fixed = true}));
+    ASSERT_TRUE(
+        map_->map({.address = kBase, .size = kPageSize, .protection = kProtRead, .fixed = true}));
     EXPECT_TRUE(map_->fault(kBase, FaultAccess::Read));
     EXPECT_EQ(map_->fault(kBase, FaultAccess::Write), std::unexpected(Errno::Acces));
     EXPECT_EQ(map_->fault(kBase, FaultAccess::Execute), std::unexpected(Errno::Acces));
@@ -73,11 +76,14 @@ TEST_F(VmMapTest, GapsAreFoundFromTheTopAndHintsObeyed) {
 TEST_F(VmMapTest, FixedMappingsReplaceOrRefuse) {
     ASSERT_TRUE(map_->map({.address = kBase, .size = 4 * kPageSize, .fixed = true}));
     *access(*map_, page(1), FaultAccess::Write) = 7;
-    EXPECT_EQ(map_->map({.address = page(1), .size = kPageSize, .fixed = true, .replace = false}), std::unexpected(Errno::Exist));
+    EXPECT_EQ(map_->map({.address = page(1), .size = kPageSize, .fixed = true, .replace = false}),
+              std::unexpected(Errno::Exist));
     ASSERT_TRUE(map_->map({.address = page(1), .size = kPageSize, .fixed = true}));
     EXPECT_EQ(*access(*map_, page(1), FaultAccess::Read), 0);
-    EXPECT_EQ(map_->map({.address = kBase + 1, .size = kPageSize, .fixed = true}), std::unexpected(Errno::Inval));
-    EXPECT_EQ(map_->map({.address = 0, .size = kPageSize, .fixed = true}), std::unexpected(Errno::Perm));
+    EXPECT_EQ(map_->map({.address = kBase + 1, .size = kPageSize, .fixed = true}),
+              std::unexpected(Errno::Inval));
+    EXPECT_EQ(map_->map({.address = 0, .size = kPageSize, .fixed = true}),
+              std::unexpected(Errno::Perm));
 }
 
 TEST_F(VmMapTest, ProtNoneKeepsThePage) {
@@ -97,7 +103,11 @@ TEST_F(VmMapTest, ProtNoneKeepsThePage) {
 TEST_F(VmMapTest, ForkSharesUntilWritten) {
     ASSERT_TRUE(map_->map({.address = kBase, .size = 4 * kPageSize, .fixed = true}));
     const Ref<VmObject> object = *AnonymousObject::create(2 * kPageSize);
-    ASSERT_TRUE(map_->map({.address = page(8), .size = 2 * kPageSize, .shared = true, .fixed = true, .object = object}));
+    ASSERT_TRUE(map_->map({.address = page(8),
+                           .size = 2 * kPageSize,
+                           .shared = true,
+                           .fixed = true,
+                           .object = object}));
     *access(*map_, page(0), FaultAccess::Write) = 1;
     *access(*map_, page(8), FaultAccess::Write) = 2;
     Ref<VmMap> child = *map_->fork();
@@ -114,8 +124,10 @@ TEST_F(VmMapTest, ForkSharesUntilWritten) {
 
 TEST_F(VmMapTest, PrivateMappingsOfAnObjectCopyOnWrite) {
     const Ref<VmObject> object = *AnonymousObject::create(kPageSize);
-    ASSERT_TRUE(map_->map({.address = page(0), .size = kPageSize, .shared = true, .fixed = true, .object = object}));
-    ASSERT_TRUE(map_->map({.address = page(1), .size = 2 * kPageSize, .fixed = true, .object = object}));
+    ASSERT_TRUE(map_->map(
+        {.address = page(0), .size = kPageSize, .shared = true, .fixed = true, .object = object}));
+    ASSERT_TRUE(
+        map_->map({.address = page(1), .size = 2 * kPageSize, .fixed = true, .object = object}));
     *access(*map_, page(0), FaultAccess::Write) = 5;
     EXPECT_EQ(*access(*map_, page(1), FaultAccess::Read), 5);
     *access(*map_, page(1), FaultAccess::Write) = 6;
@@ -127,9 +139,11 @@ TEST_F(VmMapTest, PrivateMappingsOfAnObjectCopyOnWrite) {
 
 TEST_F(VmMapTest, RemapMovesContents) {
     ASSERT_TRUE(map_->map({.address = kBase, .size = 2 * kPageSize, .fixed = true}));
-    ASSERT_TRUE(map_->map({.address = page(2), .size = kPageSize, .protection = kProtRead, .fixed = true}));
+    ASSERT_TRUE(
+        map_->map({.address = page(2), .size = kPageSize, .protection = kProtRead, .fixed = true}));
     *access(*map_, page(1), FaultAccess::Write) = 3;
-    EXPECT_EQ(map_->remap(kBase, 2 * kPageSize, 4 * kPageSize, false, 0), std::unexpected(Errno::NoMem));
+    EXPECT_EQ(map_->remap(kBase, 2 * kPageSize, 4 * kPageSize, false, 0),
+              std::unexpected(Errno::NoMem));
     const auto moved = map_->remap(kBase, 2 * kPageSize, 4 * kPageSize, true, 0);
     ASSERT_TRUE(moved);
     EXPECT_EQ(*access(*map_, *moved + kPageSize, FaultAccess::Read), 3);
@@ -158,7 +172,8 @@ TEST_F(VmMapTest, OutOfMemoryLeavesEverythingInPlace) {
         kernel::testing::frame_limit = kernel::testing::frames_in_use + more;
         (void)map_->fork();
         (void)map_->fault(page(1), FaultAccess::Write);
-        (void)map_->remap(kBase, kPages * kPageSize, 2 * kPages * kPageSize, true, 0x7000'0000'0000);
+        (void)map_->remap(kBase, kPages * kPageSize, 2 * kPages * kPageSize, true,
+                          0x7000'0000'0000);
         kernel::testing::frame_limit = kernel::testing::kHostFrames;
         if (!map_->fault(kBase, FaultAccess::Read))
             break;  // it was moved at last
@@ -183,53 +198,60 @@ TEST_F(VmMapTest, AgreesWithAModelUnderRandomOperations) {
     spaces.push_back({map_, {}});
     for (int step = 0; step < 6000; step++) {
         Space& s = spaces[random() % spaces.size()];
-        const std::uint64_t first = random() % kPages, count = 1 + random() % 8, end = std::min(first + count, kPages);
-        const std::uint32_t protection = std::array{0u, kProtRead, kProtRead | kProtWrite, kProtRead | kProtExecute}[random() % 4];
+        const std::uint64_t first = random() % kPages, count = 1 + random() % 8,
+                            end = std::min(first + count, kPages);
+        const std::uint32_t protection = std::array{0u, kProtRead, kProtRead | kProtWrite,
+                                                    kProtRead | kProtExecute}[random() % 4];
         switch (random() % 8) {
-        case 0:
-        case 1:
-            ASSERT_TRUE(s.map->map({.address = page(first), .size = (end - first) * kPageSize, .protection = protection, .fixed = true}));
-            for (std::uint64_t i = first; i < end; i++)
-                s.model[i] = {protection, 0};
-            break;
-        case 2:
-            ASSERT_TRUE(s.map->unmap(page(first), (end - first) * kPageSize));
-            for (std::uint64_t i = first; i < end; i++)
-                s.model.erase(i);
-            break;
-        case 3: {
-            bool all = true;
-            for (std::uint64_t i = first; i < end; i++)
-                all = all && s.model.contains(i);
-            const auto result = s.map->protect(page(first), (end - first) * kPageSize, protection);
-            ASSERT_EQ(result.has_value(), all);
-            if (all)
+            case 0:
+            case 1:
+                ASSERT_TRUE(s.map->map({.address = page(first),
+                                        .size = (end - first) * kPageSize,
+                                        .protection = protection,
+                                        .fixed = true}));
                 for (std::uint64_t i = first; i < end; i++)
-                    s.model[i].protection = protection;
-            break;
-        }
-        case 4:
-            ASSERT_TRUE(s.map->discard(page(first), (end - first) * kPageSize));
-            for (std::uint64_t i = first; i < end; i++)
-                if (s.model.contains(i))
-                    s.model[i].value = 0;
-            break;
-        case 5:
-            if (spaces.size() < 4) {
-                Space child{*s.map->fork(), s.model};
-                spaces.push_back(std::move(child));
-            } else {
-                spaces.erase(spaces.begin() + 1 + static_cast<std::ptrdiff_t>(random() % 3));
+                    s.model[i] = {protection, 0};
+                break;
+            case 2:
+                ASSERT_TRUE(s.map->unmap(page(first), (end - first) * kPageSize));
+                for (std::uint64_t i = first; i < end; i++)
+                    s.model.erase(i);
+                break;
+            case 3: {
+                bool all = true;
+                for (std::uint64_t i = first; i < end; i++)
+                    all = all && s.model.contains(i);
+                const auto result =
+                    s.map->protect(page(first), (end - first) * kPageSize, protection);
+                ASSERT_EQ(result.has_value(), all);
+                if (all)
+                    for (std::uint64_t i = first; i < end; i++)
+                        s.model[i].protection = protection;
+                break;
             }
-            break;
-        default: {
-            std::uint8_t* byte = access(*s.map, page(first), FaultAccess::Write);
-            const bool allowed = s.model.contains(first) && s.model[first].protection & kProtWrite;
-            ASSERT_EQ(byte != nullptr, allowed);
-            if (byte)
-                *byte = s.model[first].value = static_cast<std::uint8_t>(random());
-            break;
-        }
+            case 4:
+                ASSERT_TRUE(s.map->discard(page(first), (end - first) * kPageSize));
+                for (std::uint64_t i = first; i < end; i++)
+                    if (s.model.contains(i))
+                        s.model[i].value = 0;
+                break;
+            case 5:
+                if (spaces.size() < 4) {
+                    Space child{*s.map->fork(), s.model};
+                    spaces.push_back(std::move(child));
+                } else {
+                    spaces.erase(spaces.begin() + 1 + static_cast<std::ptrdiff_t>(random() % 3));
+                }
+                break;
+            default: {
+                std::uint8_t* byte = access(*s.map, page(first), FaultAccess::Write);
+                const bool allowed =
+                    s.model.contains(first) && s.model[first].protection & kProtWrite;
+                ASSERT_EQ(byte != nullptr, allowed);
+                if (byte)
+                    *byte = s.model[first].value = static_cast<std::uint8_t>(random());
+                break;
+            }
         }
         Space& check = spaces[random() % spaces.size()];
         for (std::uint64_t i = 0; i < kPages; i++) {

@@ -11,7 +11,8 @@ namespace {
 
 // SocketAddress::data of each family.
 constexpr std::size_t kInetPort = 0, kInetAddress = 2, kInetSize = 14, kInetLeast = 6;
-constexpr std::size_t kInet6Port = 0, kInet6Address = 6, kInet6Scope = 22, kInet6Size = 26, kInet6Least = 22;
+constexpr std::size_t kInet6Port = 0, kInet6Address = 6, kInet6Scope = 22, kInet6Size = 26,
+                      kInet6Least = 22;
 
 template <typename T>
 T load(const SocketAddress& from, std::size_t offset) {
@@ -103,33 +104,33 @@ bool is_local_address(const ip_addr_t& address) {
 
 Errno to_errno(err_t error) {
     switch (error) {
-    case ERR_MEM:
-    case ERR_BUF:
-        return Errno::NoBufs;
-    case ERR_TIMEOUT:
-        return Errno::TimedOut;
-    case ERR_RTE:
-    case ERR_IF:
-        return Errno::NetUnreach;
-    case ERR_INPROGRESS:
-        return Errno::InProgress;
-    case ERR_WOULDBLOCK:
-        return Errno::Again;
-    case ERR_USE:
-        return Errno::AddrInUse;
-    case ERR_ALREADY:
-        return Errno::Already;
-    case ERR_ISCONN:
-        return Errno::IsConn;
-    case ERR_CONN:
-    case ERR_CLSD:
-        return Errno::NotConn;
-    case ERR_ABRT:
-        return Errno::ConnAborted;
-    case ERR_RST:
-        return Errno::ConnReset;
-    default:
-        return Errno::Inval;
+        case ERR_MEM:
+        case ERR_BUF:
+            return Errno::NoBufs;
+        case ERR_TIMEOUT:
+            return Errno::TimedOut;
+        case ERR_RTE:
+        case ERR_IF:
+            return Errno::NetUnreach;
+        case ERR_INPROGRESS:
+            return Errno::InProgress;
+        case ERR_WOULDBLOCK:
+            return Errno::Again;
+        case ERR_USE:
+            return Errno::AddrInUse;
+        case ERR_ALREADY:
+            return Errno::Already;
+        case ERR_ISCONN:
+            return Errno::IsConn;
+        case ERR_CONN:
+        case ERR_CLSD:
+            return Errno::NotConn;
+        case ERR_ABRT:
+            return Errno::ConnAborted;
+        case ERR_RST:
+            return Errno::ConnReset;
+        default:
+            return Errno::Inval;
     }
 }
 

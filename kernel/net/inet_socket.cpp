@@ -109,9 +109,10 @@ void InetSocket::apply_options() {
     ip_pcb* pcb = pcb_base();
     if (!pcb)
         return;
-    const u8_t on = static_cast<u8_t>((flag(SocketOption::ReuseAddress) || flag(SocketOption::ReusePort) ? SOF_REUSEADDR : 0) |
-                                      (flag(SocketOption::KeepAlive) ? SOF_KEEPALIVE : 0) |
-                                      (flag(SocketOption::Broadcast) ? SOF_BROADCAST : 0));
+    const u8_t on = static_cast<u8_t>(
+        (flag(SocketOption::ReuseAddress) || flag(SocketOption::ReusePort) ? SOF_REUSEADDR : 0) |
+        (flag(SocketOption::KeepAlive) ? SOF_KEEPALIVE : 0) |
+        (flag(SocketOption::Broadcast) ? SOF_BROADCAST : 0));
     constexpr u8_t kAll = SOF_REUSEADDR | SOF_KEEPALIVE | SOF_BROADCAST;
     pcb->so_options = static_cast<u8_t>((pcb->so_options & ~kAll) | on);
     if (time_to_live_ >= 0)
@@ -122,97 +123,97 @@ void InetSocket::apply_options() {
 Result<> InetSocket::set_option(SocketOption option, std::int64_t value) {
     const StackGuard guard;
     switch (option) {
-    case SocketOption::ReuseAddress:
-    case SocketOption::ReusePort:
-    case SocketOption::KeepAlive:
-    case SocketOption::Broadcast:
-    case SocketOption::DontRoute:
-    case SocketOption::OutOfBandInline:
-        set_flag(option, value != 0);
-        apply_options();
-        return {};
-    case SocketOption::Linger:
-        linger_ = value;
-        return {};
-    // Windows are lwIP's, of fixed size; the values are kept to be read back, that of a datagram socket's
-    // receive queue is kept to.
-    case SocketOption::SendBuffer:
-        send_buffer_ = std::clamp<std::int64_t>(value, 4096, kMaxBuffer);
-        return {};
-    case SocketOption::ReceiveBuffer:
-        receive_buffer_ = std::clamp<std::int64_t>(value, 4096, kMaxBuffer);
-        return {};
-    case SocketOption::ReceiveLowWater:
-        receive_low_water_ = 1;
-        return {};
-    case SocketOption::SendTimeout:
-        send_timeout_ = static_cast<Nanoseconds>(std::max<std::int64_t>(value, 0));
-        return {};
-    case SocketOption::ReceiveTimeout:
-        receive_timeout_ = static_cast<Nanoseconds>(std::max<std::int64_t>(value, 0));
-        return {};
-    case SocketOption::IpTypeOfService:
-        type_of_service_ = value & 0xff;
-        apply_options();
-        return {};
-    case SocketOption::IpTimeToLive:
-    case SocketOption::Ipv6UnicastHops:
-        if (value < -1 || value > 255 || value == 0)
-            return fail(Errno::Inval);
-        time_to_live_ = value;
-        apply_options();
-        return {};
-    case SocketOption::Ipv6Only:
-        if (family() != Family::Inet6)
-            return fail(Errno::NoProtoOpt);
-        if (bound())
-            return fail(Errno::Inval);
-        ipv6_only_ = value != 0;
-        return {};
-    default:
-        return set_protocol_option(option, value);
+        case SocketOption::ReuseAddress:
+        case SocketOption::ReusePort:
+        case SocketOption::KeepAlive:
+        case SocketOption::Broadcast:
+        case SocketOption::DontRoute:
+        case SocketOption::OutOfBandInline:
+            set_flag(option, value != 0);
+            apply_options();
+            return {};
+        case SocketOption::Linger:
+            linger_ = value;
+            return {};
+        // Windows are lwIP's, of fixed size; the values are kept to be read back, that of a
+        // datagram socket's receive queue is kept to.
+        case SocketOption::SendBuffer:
+            send_buffer_ = std::clamp<std::int64_t>(value, 4096, kMaxBuffer);
+            return {};
+        case SocketOption::ReceiveBuffer:
+            receive_buffer_ = std::clamp<std::int64_t>(value, 4096, kMaxBuffer);
+            return {};
+        case SocketOption::ReceiveLowWater:
+            receive_low_water_ = 1;
+            return {};
+        case SocketOption::SendTimeout:
+            send_timeout_ = static_cast<Nanoseconds>(std::max<std::int64_t>(value, 0));
+            return {};
+        case SocketOption::ReceiveTimeout:
+            receive_timeout_ = static_cast<Nanoseconds>(std::max<std::int64_t>(value, 0));
+            return {};
+        case SocketOption::IpTypeOfService:
+            type_of_service_ = value & 0xff;
+            apply_options();
+            return {};
+        case SocketOption::IpTimeToLive:
+        case SocketOption::Ipv6UnicastHops:
+            if (value < -1 || value > 255 || value == 0)
+                return fail(Errno::Inval);
+            time_to_live_ = value;
+            apply_options();
+            return {};
+        case SocketOption::Ipv6Only:
+            if (family() != Family::Inet6)
+                return fail(Errno::NoProtoOpt);
+            if (bound())
+                return fail(Errno::Inval);
+            ipv6_only_ = value != 0;
+            return {};
+        default:
+            return set_protocol_option(option, value);
     }
 }
 
 Result<std::int64_t> InetSocket::option(SocketOption option) {
     const StackGuard guard;
     switch (option) {
-    case SocketOption::ReuseAddress:
-    case SocketOption::ReusePort:
-    case SocketOption::KeepAlive:
-    case SocketOption::Broadcast:
-    case SocketOption::DontRoute:
-    case SocketOption::OutOfBandInline:
-        return flag(option) ? 1 : 0;
-    case SocketOption::Linger:
-        return linger_;
-    case SocketOption::SendBuffer:
-        return send_buffer_;
-    case SocketOption::ReceiveBuffer:
-        return receive_buffer_;
-    case SocketOption::ReceiveLowWater:
-        return receive_low_water_;
-    case SocketOption::SendTimeout:
-        return static_cast<std::int64_t>(send_timeout_);
-    case SocketOption::ReceiveTimeout:
-        return static_cast<std::int64_t>(receive_timeout_);
-    case SocketOption::Error: {
-        const Result<> error = take_error();
-        return error ? 0 : static_cast<std::int64_t>(error.error());
-    }
-    case SocketOption::AcceptConnections:
-        return listening() ? 1 : 0;
-    case SocketOption::IpTypeOfService:
-        return type_of_service_;
-    case SocketOption::IpTimeToLive:
-    case SocketOption::Ipv6UnicastHops:
-        return time_to_live_ >= 0 ? time_to_live_ : TCP_TTL;
-    case SocketOption::Ipv6Only:
-        if (family() != Family::Inet6)
-            return fail(Errno::NoProtoOpt);
-        return ipv6_only_ ? 1 : 0;
-    default:
-        return protocol_option(option);
+        case SocketOption::ReuseAddress:
+        case SocketOption::ReusePort:
+        case SocketOption::KeepAlive:
+        case SocketOption::Broadcast:
+        case SocketOption::DontRoute:
+        case SocketOption::OutOfBandInline:
+            return flag(option) ? 1 : 0;
+        case SocketOption::Linger:
+            return linger_;
+        case SocketOption::SendBuffer:
+            return send_buffer_;
+        case SocketOption::ReceiveBuffer:
+            return receive_buffer_;
+        case SocketOption::ReceiveLowWater:
+            return receive_low_water_;
+        case SocketOption::SendTimeout:
+            return static_cast<std::int64_t>(send_timeout_);
+        case SocketOption::ReceiveTimeout:
+            return static_cast<std::int64_t>(receive_timeout_);
+        case SocketOption::Error: {
+            const Result<> error = take_error();
+            return error ? 0 : static_cast<std::int64_t>(error.error());
+        }
+        case SocketOption::AcceptConnections:
+            return listening() ? 1 : 0;
+        case SocketOption::IpTypeOfService:
+            return type_of_service_;
+        case SocketOption::IpTimeToLive:
+        case SocketOption::Ipv6UnicastHops:
+            return time_to_live_ >= 0 ? time_to_live_ : TCP_TTL;
+        case SocketOption::Ipv6Only:
+            if (family() != Family::Inet6)
+                return fail(Errno::NoProtoOpt);
+            return ipv6_only_ ? 1 : 0;
+        default:
+            return protocol_option(option);
     }
 }
 
@@ -222,7 +223,8 @@ Result<std::uint64_t> InetSocket::ioctl(std::uint64_t request, UserAddr argument
     std::int32_t bytes;
     {
         const StackGuard guard;
-        bytes = static_cast<std::int32_t>(request == kIoctlBytesReadable ? readable_bytes() : unsent_bytes());
+        bytes = static_cast<std::int32_t>(request == kIoctlBytesReadable ? readable_bytes()
+                                                                         : unsent_bytes());
     }
     SKEP_TRY(copy_out(argument, bytes));
     return 0;

@@ -1,5 +1,5 @@
-// What TCP and UDP sockets share: waiting for lwIP's callbacks, readiness, and the options of the socket
-// and IP levels.
+// What TCP and UDP sockets share: waiting for lwIP's callbacks, readiness, and the options of the
+// socket and IP levels.
 #pragma once
 
 #include <kernel/net/inet_address.hpp>
@@ -17,7 +17,9 @@ class InetSocket : public Socket {
     InetSocket(Family family, SocketType type, std::uint32_t protocol, std::uint32_t flags)
         : Socket(family, type, protocol, flags) {}
 
-    Events ready(Events interest) final { return interest & ready_.load(std::memory_order_acquire); }
+    Events ready(Events interest) final {
+        return interest & ready_.load(std::memory_order_acquire);
+    }
     std::uint64_t amount(Events which) final {
         return (which & kReadable ? readable_ : writable_).load(std::memory_order_relaxed);
     }
@@ -29,14 +31,20 @@ class InetSocket : public Socket {
     // Of the pcb: v4, v6, or both for an IPv6 socket without Ipv6Only.
     u8_t ip_type() const;
     bool ipv6_only() const { return ipv6_only_; }
-    Result<Endpoint> endpoint(const SocketAddress& from) const { return to_endpoint(from, family(), ipv6_only_); }
-    SocketAddress socket_address(const Endpoint& from) const { return to_socket_address(from, family()); }
-    bool wants_wait(MessageFlags flags) const { return !nonblocking() && !(flags & kMessageDontWait); }
+    Result<Endpoint> endpoint(const SocketAddress& from) const {
+        return to_endpoint(from, family(), ipv6_only_);
+    }
+    SocketAddress socket_address(const Endpoint& from) const {
+        return to_socket_address(from, family());
+    }
+    bool wants_wait(MessageFlags flags) const {
+        return !nonblocking() && !(flags & kMessageDontWait);
+    }
 
     // All below with the stack's lock held.
 
-    // Sets the conditions that hold now. Sleepers are woken, and subscribers told of the new ones and of
-    // `again`: those that hold anew (more data) though they held before.
+    // Sets the conditions that hold now. Sleepers are woken, and subscribers told of the new ones
+    // and of `again`: those that hold anew (more data) though they held before.
     void set_ready(Events now, Events again = 0);
     void set_amounts(std::uint64_t readable, std::uint64_t writable) {
         readable_.store(readable, std::memory_order_relaxed);
@@ -61,8 +69,14 @@ class InetSocket : public Socket {
     std::int64_t linger() const { return linger_; }
     std::size_t receive_buffer() const { return static_cast<std::size_t>(receive_buffer_); }
 
-    virtual Result<> set_protocol_option(SocketOption option, std::int64_t value) { (void)option, (void)value; return fail(Errno::NoProtoOpt); }
-    virtual Result<std::int64_t> protocol_option(SocketOption option) { (void)option; return fail(Errno::NoProtoOpt); }
+    virtual Result<> set_protocol_option(SocketOption option, std::int64_t value) {
+        (void)option, (void)value;
+        return fail(Errno::NoProtoOpt);
+    }
+    virtual Result<std::int64_t> protocol_option(SocketOption option) {
+        (void)option;
+        return fail(Errno::NoProtoOpt);
+    }
     virtual bool bound() const = 0;
     virtual bool listening() const { return false; }
     virtual std::size_t readable_bytes() const = 0;

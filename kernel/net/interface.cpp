@@ -6,8 +6,8 @@
 #include <kernel/net/stack.hpp>
 
 #include <lwip/dhcp.h>
-#include <lwip/ethip6.h>
 #include <lwip/etharp.h>
+#include <lwip/ethip6.h>
 #include <lwip/netif.h>
 #include <lwip/pbuf.h>
 
@@ -52,8 +52,8 @@ class Interface final : public ListNode<>, private FrameSink {
         interface->name[0] = 'e';
         interface->name[1] = 'n';
         interface->mtu = kMtu;
-        interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP |
-                           NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+        interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
+                           NETIF_FLAG_LINK_UP | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
         interface->output = etharp_output;
         interface->output_ip6 = ethip6_output;
         interface->linkoutput = transmit;
@@ -85,8 +85,8 @@ class Interface final : public ListNode<>, private FrameSink {
         ip4addr_ntoa_r(&address, text[0], sizeof text[0]);
         ip4addr_ntoa_r(netif_ip4_netmask(interface), text[1], sizeof text[1]);
         ip4addr_ntoa_r(netif_ip4_gw(interface), text[2], sizeof text[2]);
-        log("net: en{} ({}): address {} netmask {} gateway {} by DHCP", self.number_, self.nic_.name(), text[0],
-            text[1], text[2]);
+        log("net: en{} ({}): address {} netmask {} gateway {} by DHCP", self.number_,
+            self.nic_.name(), text[0], text[1], text[2]);
     }
 
     void on_frame(std::span<const std::byte> frame) override {
@@ -123,7 +123,8 @@ void flush_interfaces() {
 
 void add_nic(Nic& nic) {
     const MacAddress mac = nic.mac();
-    log("net: {}: {:x}:{:x}:{:x}:{:x}:{:x}:{:x}", nic.name(), mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    log("net: {}: {:x}:{:x}:{:x}:{:x}:{:x}:{:x}", nic.name(), mac[0], mac[1], mac[2], mac[3],
+        mac[4], mac[5]);
     const StackGuard guard;
     auto* interface = new (std::nothrow) Interface(nic, interface_count);
     if (!interface || !interface->start()) {

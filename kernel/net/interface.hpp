@@ -1,5 +1,5 @@
-// The stack's Ethernet interfaces: one per NIC, with DHCP and IPv6 autoconfiguration. All with the stack's
-// lock held.
+// The stack's Ethernet interfaces: one per NIC, with DHCP and IPv6 autoconfiguration. All with the
+// stack's lock held.
 #pragma once
 
 namespace skep::kernel {

@@ -17,7 +17,8 @@ List<ListenGroup> groups;
 
 ListenGroup* ListenGroup::find(const Endpoint& local) {
     for (ListenGroup& group : groups) {
-        if (group.shared_ && group.local_.port == local.port && ip_addr_cmp(&group.local_.address, &local.address) &&
+        if (group.shared_ && group.local_.port == local.port &&
+            ip_addr_cmp(&group.local_.address, &local.address) &&
             IP_GET_TYPE(&group.local_.address) == IP_GET_TYPE(&local.address))
             return &group;
     }

@@ -1,5 +1,5 @@
-// What the network stack needs of an Ethernet interface. The stack serialises all calls (it holds its
-// lock); the driver's interrupt handler only silences the device and calls Nic::wake().
+// What the network stack needs of an Ethernet interface. The stack serialises all calls (it holds
+// its lock); the driver's interrupt handler only silences the device and calls Nic::wake().
 #pragma once
 
 #include <array>
@@ -30,14 +30,14 @@ class Nic {
     virtual const char* name() const = 0;
     virtual MacAddress mac() const = 0;
 
-    // Room for the next frame, at least kMaxFrame bytes; empty if the ring is full. submit() queues its
-    // first `size` bytes; flush() tells the device of all that was queued.
+    // Room for the next frame, at least kMaxFrame bytes; empty if the ring is full. submit() queues
+    // its first `size` bytes; flush() tells the device of all that was queued.
     virtual std::span<std::byte> transmit_slot() = 0;
     virtual void submit(std::size_t size) = 0;
     virtual void flush() = 0;
 
-    // Gives at most `budget` received frames to the sink. -> how many; fewer than `budget` means that there
-    // are no more and that the device will interrupt for the next.
+    // Gives at most `budget` received frames to the sink. -> how many; fewer than `budget` means
+    // that there are no more and that the device will interrupt for the next.
     virtual unsigned receive(FrameSink& sink, unsigned budget) = 0;
 
     static void wake();  // makes the stack's thread poll all interfaces; from interrupt handlers

@@ -1,4 +1,5 @@
-// SipHash-2-4 (Aumasson and Bernstein, 2012) of 64-bit words: keyed, for what a peer must not guess.
+// SipHash-2-4 (Aumasson and Bernstein, 2012) of 64-bit words: keyed, for what a peer must not
+// guess.
 #pragma once
 
 #include <bit>

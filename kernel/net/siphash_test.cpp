@@ -7,7 +7,8 @@
 namespace skep::kernel {
 namespace {
 
-// The test vectors of the SipHash paper's reference: key bytes 00..0f, message bytes 00, 01, 02, ...
+// The test vectors of the SipHash paper's reference: key bytes 00..0f, message bytes 00, 01, 02,
+// ...
 TEST(SipHash, ReferenceVectors) {
     constexpr SipKey kKey{0x0706050403020100, 0x0f0e0d0c0b0a0908};
     std::vector<std::uint64_t> message;

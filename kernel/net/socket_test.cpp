@@ -1,4 +1,5 @@
-// TCP and UDP sockets over the loopback interface: the whole stack as the kernel runs it, on the build host.
+// TCP and UDP sockets over the loopback interface: the whole stack as the kernel runs it, on the
+// build host.
 #include <kernel/net/tcp_socket.hpp>
 #include <kernel/net/udp_socket.hpp>
 #include <kernel/testing/host.hpp>
@@ -28,7 +29,11 @@ SocketAddress inet(std::array<std::uint8_t, 4> address, std::uint16_t port) {
     SocketAddress to;
     to.family = Family::Inet;
     to.size = 14;
-    to.data = {static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port), address[0], address[1], address[2],
+    to.data = {static_cast<std::uint8_t>(port >> 8),
+               static_cast<std::uint8_t>(port),
+               address[0],
+               address[1],
+               address[2],
                address[3]};
     return to;
 }
@@ -55,7 +60,8 @@ Ref<TcpSocket> tcp(std::uint32_t flags = 0) {
     return make<TcpSocket>(Family::Inet, flags);
 }
 
-Result<std::size_t> send(Socket& socket, std::string_view text, MessageFlags flags = 0, SocketAddress* to = nullptr) {
+Result<std::size_t> send(Socket& socket, std::string_view text, MessageFlags flags = 0,
+                         SocketAddress* to = nullptr) {
     const IoSegment segment{reinterpret_cast<UserAddr>(text.data()), text.size()};
     Uio uio = Uio::kernel({&segment, 1});
     Message message{.data = uio, .address = to, .flags = flags};
@@ -79,7 +85,8 @@ Result<Received> receive(Socket& socket, std::size_t capacity, MessageFlags flag
     return received;
 }
 std::string text(const Result<Received>& received) {
-    return received ? received->text : "error " + std::to_string(static_cast<int>(received.error()));
+    return received ? received->text
+                    : "error " + std::to_string(static_cast<int>(received.error()));
 }
 
 Ref<TcpSocket> listener(Family family = Family::Inet, SocketAddress at = loopback(0)) {

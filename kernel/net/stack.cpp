@@ -27,8 +27,9 @@ WaitQueue work;
 
 Nanoseconds next_timeout() {
     const std::uint32_t milliseconds = sys_timeouts_sleeptime();
-    return milliseconds == SYS_TIMEOUTS_SLEEPTIME_INFINITE ? kForever
-                                                           : monotonic_now() + milliseconds * kMillisecond;
+    return milliseconds == SYS_TIMEOUTS_SLEEPTIME_INFINITE
+               ? kForever
+               : monotonic_now() + milliseconds * kMillisecond;
 }
 
 void wait_for_work(Nanoseconds deadline) {

@@ -92,27 +92,28 @@ void TcpSocket::refresh(Events again) {
     set_amounts(state_ == State::Listening ? accepted_count_ : received_bytes_, send_room());
     Events now = 0;
     switch (state_) {
-    case State::Idle:
-        now = kWritable | kHangup;  // as in Linux and FreeBSD for a socket that is not connected
-        break;
-    case State::Listening:
-        now = accepted_.empty() ? 0 : kReadable;
-        break;
-    case State::Connecting:
-        break;
-    case State::Connected:
-        if (received_bytes_ > 0 || peer_finished_ || read_shut_)
-            now |= kReadable;
-        if (peer_finished_ || read_shut_)
-            now |= kReadHangup;
-        if (write_shut_ || send_room() >= kSendLowWater)
-            now |= kWritable;
-        if (peer_finished_ && write_shut_)
-            now |= kHangup;
-        break;
-    case State::Closed:
-        now = kReadable | kWritable | kHangup | kReadHangup;
-        break;
+        case State::Idle:
+            now =
+                kWritable | kHangup;  // as in Linux and FreeBSD for a socket that is not connected
+            break;
+        case State::Listening:
+            now = accepted_.empty() ? 0 : kReadable;
+            break;
+        case State::Connecting:
+            break;
+        case State::Connected:
+            if (received_bytes_ > 0 || peer_finished_ || read_shut_)
+                now |= kReadable;
+            if (peer_finished_ || read_shut_)
+                now |= kReadHangup;
+            if (write_shut_ || send_room() >= kSendLowWater)
+                now |= kWritable;
+            if (peer_finished_ && write_shut_)
+                now |= kHangup;
+            break;
+        case State::Closed:
+            now = kReadable | kWritable | kHangup | kReadHangup;
+            break;
     }
     if (has_error())
         now |= kError | kReadable | kWritable;
@@ -126,7 +127,8 @@ Result<> TcpSocket::bind(const SocketAddress& address) {
     Endpoint local = SKEP_TRY(endpoint(address));
     if (!is_local_address(local.address))
         return fail(Errno::AddrNotAvail);
-    if (ip_type() == IPADDR_TYPE_ANY && IP_IS_V6_VAL(local.address) && ip_addr_isany_val(local.address))
+    if (ip_type() == IPADDR_TYPE_ANY && IP_IS_V6_VAL(local.address) &&
+        ip_addr_isany_val(local.address))
         local.address = *IP_ANY_TYPE;  // takes IPv4 peers too
     if (flag(SocketOption::ReusePort) && local.port != 0 && ListenGroup::find(local)) {
         local_ = local;  // listen() joins
@@ -149,7 +151,8 @@ Result<> TcpSocket::listen(int backlog) {
         return {};
     if (state_ != State::Idle)
         return fail(Errno::Inval);
-    ListenGroup* group = flag(SocketOption::ReusePort) && local_.port != 0 ? ListenGroup::find(local_) : nullptr;
+    ListenGroup* group =
+        flag(SocketOption::ReusePort) && local_.port != 0 ? ListenGroup::find(local_) : nullptr;
     if (group) {
         close_pcb();
     } else {
@@ -197,19 +200,19 @@ Result<Ref<Socket>> TcpSocket::accept(SocketAddress* peer, std::uint32_t flags) 
 Result<> TcpSocket::connect(const SocketAddress& address) {
     StackGuard guard;
     switch (state_) {
-    case State::Connecting:
-        return fail(Errno::Already);
-    case State::Connected:
-        return fail(Errno::IsConn);
-    case State::Listening:
-        return fail(Errno::OpNotSupp);
-    case State::Closed:
-        SKEP_TRY(take_error());
-        state_ = State::Idle;
-        local_ = {};
-        break;
-    case State::Idle:
-        break;
+        case State::Connecting:
+            return fail(Errno::Already);
+        case State::Connected:
+            return fail(Errno::IsConn);
+        case State::Listening:
+            return fail(Errno::OpNotSupp);
+        case State::Closed:
+            SKEP_TRY(take_error());
+            state_ = State::Idle;
+            local_ = {};
+            break;
+        case State::Idle:
+            break;
     }
     Endpoint peer = SKEP_TRY(endpoint(address));
     if (ip_addr_isany_val(peer.address))
@@ -292,29 +295,29 @@ void TcpSocket::apply_tcp_options() {
 Result<> TcpSocket::set_protocol_option(SocketOption option, std::int64_t value) {
     constexpr std::int64_t kMostSeconds = 32767;
     switch (option) {
-    case SocketOption::TcpNoDelay:
-        no_delay_ = value != 0;
-        break;
-    case SocketOption::TcpCork:  // nothing is held back but by Nagle's algorithm
-        return {};
-    case SocketOption::TcpKeepIdle:
-    case SocketOption::TcpKeepInterval:
-    case SocketOption::TcpKeepCount: {
-        if (value < 1 || value > kMostSeconds)
-            return fail(Errno::Inval);
-        auto& target = option == SocketOption::TcpKeepIdle       ? keep_idle_
-                       : option == SocketOption::TcpKeepInterval ? keep_interval_
-                                                                 : keep_count_;
-        target = value;
-        break;
-    }
-    case SocketOption::TcpUserTimeoutMs:
-        if (value < 0)
-            return fail(Errno::Inval);
-        user_timeout_ms_ = value;
-        break;
-    default:
-        return fail(Errno::NoProtoOpt);
+        case SocketOption::TcpNoDelay:
+            no_delay_ = value != 0;
+            break;
+        case SocketOption::TcpCork:  // nothing is held back but by Nagle's algorithm
+            return {};
+        case SocketOption::TcpKeepIdle:
+        case SocketOption::TcpKeepInterval:
+        case SocketOption::TcpKeepCount: {
+            if (value < 1 || value > kMostSeconds)
+                return fail(Errno::Inval);
+            auto& target = option == SocketOption::TcpKeepIdle       ? keep_idle_
+                           : option == SocketOption::TcpKeepInterval ? keep_interval_
+                                                                     : keep_count_;
+            target = value;
+            break;
+        }
+        case SocketOption::TcpUserTimeoutMs:
+            if (value < 0)
+                return fail(Errno::Inval);
+            user_timeout_ms_ = value;
+            break;
+        default:
+            return fail(Errno::NoProtoOpt);
     }
     apply_tcp_options();
     return {};
@@ -322,22 +325,22 @@ Result<> TcpSocket::set_protocol_option(SocketOption option, std::int64_t value)
 
 Result<std::int64_t> TcpSocket::protocol_option(SocketOption option) {
     switch (option) {
-    case SocketOption::TcpNoDelay:
-        return no_delay_ ? 1 : 0;
-    case SocketOption::TcpCork:
-        return 0;
-    case SocketOption::TcpMaxSegment:
-        return pcb_ ? tcp_mss(pcb_) : TCP_MSS;
-    case SocketOption::TcpKeepIdle:
-        return keep_idle_;
-    case SocketOption::TcpKeepInterval:
-        return keep_interval_;
-    case SocketOption::TcpKeepCount:
-        return keep_count_;
-    case SocketOption::TcpUserTimeoutMs:
-        return user_timeout_ms_;
-    default:
-        return fail(Errno::NoProtoOpt);
+        case SocketOption::TcpNoDelay:
+            return no_delay_ ? 1 : 0;
+        case SocketOption::TcpCork:
+            return 0;
+        case SocketOption::TcpMaxSegment:
+            return pcb_ ? tcp_mss(pcb_) : TCP_MSS;
+        case SocketOption::TcpKeepIdle:
+            return keep_idle_;
+        case SocketOption::TcpKeepInterval:
+            return keep_interval_;
+        case SocketOption::TcpKeepCount:
+            return keep_count_;
+        case SocketOption::TcpUserTimeoutMs:
+            return user_timeout_ms_;
+        default:
+            return fail(Errno::NoProtoOpt);
     }
 }
 
@@ -360,14 +363,15 @@ void TcpSocket::on_error(void* context, err_t error) {
     if (!context)
         return;
     auto& self = *static_cast<TcpSocket*>(context);
-    self.pcb_ = nullptr;  // lwIP has freed it
+    self.pcb_ = nullptr;      // lwIP has freed it
     if (error == ERR_CLSD) {  // both directions had ended in order
         self.peer_finished_ = true;
         self.refresh();
         return;
     }
     const bool connecting = self.state_ == State::Connecting;
-    self.connection_lost(error == ERR_RST ? (connecting ? Errno::ConnRefused : Errno::ConnReset) : Errno::TimedOut);
+    self.connection_lost(error == ERR_RST ? (connecting ? Errno::ConnRefused : Errno::ConnReset)
+                                          : Errno::TimedOut);
 }
 
 // The user timeout (RFC 5482): sent data was not acknowledged for too long.

@@ -17,9 +17,12 @@ struct PacketQueue {
     void free_all();
 };
 
-class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, public ListNode<struct GroupTag> {
+class TcpSocket final : public InetSocket,
+                        public ListNode<struct AcceptTag>,
+                        public ListNode<struct GroupTag> {
   public:
-    TcpSocket(Family family, std::uint32_t flags) : InetSocket(family, SocketType::Stream, 6, flags) {
+    TcpSocket(Family family, std::uint32_t flags)
+        : InetSocket(family, SocketType::Stream, 6, flags) {
         set_ready(kWritable | kHangup);  // as Linux and FreeBSD: not connected
     }
     ~TcpSocket() override;
@@ -38,7 +41,13 @@ class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, pu
   private:
     friend class ListenGroup;
     static constexpr std::size_t kSendLowWater = TCP_SNDLOWAT;
-    enum class State : std::uint8_t { Idle, Listening, Connecting, Connected, Closed };
+    enum class State : std::uint8_t {
+        Idle,
+        Listening,
+        Connecting,
+        Connected,
+        Closed
+    };
 
     ip_pcb* pcb_base() override;
     bool bound() const override { return pcb_ != nullptr || group_ != nullptr; }
@@ -53,7 +62,7 @@ class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, pu
     void adopt_pcb(tcp_pcb* pcb);  // installs the callbacks
     void apply_tcp_options();
     void inherit_options(TcpSocket& listener);
-    void release_pcb();            // lwIP goes on with it, or not, without us
+    void release_pcb();  // lwIP goes on with it, or not, without us
     void close();
     void close_pcb();
     void refresh(Events again = 0);  // readiness from the state
@@ -73,9 +82,9 @@ class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, pu
     // Protected by the stack's lock.
     tcp_pcb* pcb_ = nullptr;
     State state_ = State::Idle;
-    bool peer_finished_ = false;    // it will send no more
+    bool peer_finished_ = false;  // it will send no more
     bool read_shut_ = false, write_shut_ = false;
-    bool send_blocked_ = false;     // someone waits for room
+    bool send_blocked_ = false;  // someone waits for room
     Endpoint local_, peer_;
     PacketQueue incoming_;
     std::size_t received_bytes_ = 0;  // in incoming_ and reading_
@@ -89,8 +98,8 @@ class TcpSocket final : public InetSocket, public ListNode<struct AcceptTag>, pu
     List<TcpSocket, AcceptTag> accepted_;  // each with a reference
     unsigned accepted_count_ = 0, backlog_ = 0;
 
-    // One reader at a time; what it reads has left incoming_, so that user memory is copied outside the
-    // stack's lock.
+    // One reader at a time; what it reads has left incoming_, so that user memory is copied outside
+    // the stack's lock.
     Mutex read_mutex_{"tcp read"};
     PacketQueue reading_;
     std::size_t reading_offset_ = 0;  // in reading_.head

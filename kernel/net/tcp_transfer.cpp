@@ -12,8 +12,8 @@ namespace skep::kernel {
 
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;       // of user memory copied at a time
-constexpr std::size_t kSmallPiece = 1024;       // on the stack
+constexpr std::size_t kPiece = 64 * 1024;        // of user memory copied at a time
+constexpr std::size_t kSmallPiece = 1024;        // on the stack
 constexpr std::size_t kLargestCall = 32 * 1024;  // lwIP's lengths have 16 bits
 
 }  // namespace
@@ -43,7 +43,8 @@ void PacketQueue::free_all() {
 }
 
 std::size_t TcpSocket::send_room() const {
-    return pcb_ && pcb_->snd_queuelen < TCP_SND_QUEUELEN - kPiece / TCP_MSS * 2 ? tcp_sndbuf(pcb_) : 0;
+    return pcb_ && pcb_->snd_queuelen < TCP_SND_QUEUELEN - kPiece / TCP_MSS * 2 ? tcp_sndbuf(pcb_)
+                                                                                : 0;
 }
 
 std::size_t TcpSocket::unsent_bytes() const {
@@ -58,7 +59,8 @@ Result<std::size_t> TcpSocket::send_piece(std::span<const std::byte> piece) {
         const std::size_t size = std::min({piece.size() - sent, send_room(), kLargestCall});
         if (size == 0)
             break;
-        const err_t error = tcp_write(pcb_, piece.data() + sent, static_cast<u16_t>(size), TCP_WRITE_FLAG_COPY);
+        const err_t error =
+            tcp_write(pcb_, piece.data() + sent, static_cast<u16_t>(size), TCP_WRITE_FLAG_COPY);
         if (error == ERR_MEM && (sent > 0 || pcb_->unacked))
             break;  // an acknowledgement gives room
         if (error != ERR_OK)
@@ -106,7 +108,8 @@ Result<std::size_t> TcpSocket::send_message(Message& message) {
         }
         if (piece.empty()) {
             guard.unlock();
-            const auto taken = data.take(buffer.data(), std::min({buffer.size(), data.remaining(), room}));
+            const auto taken =
+                data.take(buffer.data(), std::min({buffer.size(), data.remaining(), room}));
             guard.relock();
             if (!taken)
                 return sent > 0 ? Result<std::size_t>(sent) : taken;
@@ -224,7 +227,8 @@ err_t TcpSocket::on_received(void* context, tcp_pcb* pcb, pbuf* packet, err_t) {
     auto& self = *static_cast<TcpSocket*>(context);
     if (!packet) {
         self.peer_finished_ = true;
-        // lwIP frees a pcb in TIME_WAIT without a word: let go of it now, nothing is left to do with it.
+        // lwIP frees a pcb in TIME_WAIT without a word: let go of it now, nothing is left to do
+        // with it.
         if (pcb->state == TIME_WAIT || pcb->state == CLOSING)
             self.release_pcb();
     } else if (self.read_shut_) {

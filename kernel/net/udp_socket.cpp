@@ -79,7 +79,8 @@ Result<> UdpSocket::bind(const SocketAddress& address) {
     Endpoint local = SKEP_TRY(endpoint(address));
     if (!is_local_address(local.address))
         return fail(Errno::AddrNotAvail);
-    if (ip_type() == IPADDR_TYPE_ANY && IP_IS_V6_VAL(local.address) && ip_addr_isany_val(local.address))
+    if (ip_type() == IPADDR_TYPE_ANY && IP_IS_V6_VAL(local.address) &&
+        ip_addr_isany_val(local.address))
         local.address = *IP_ANY_TYPE;
     SKEP_TRY(create_pcb());
     const err_t error = udp_bind(pcb_, &local.address, local.port);
@@ -182,7 +183,8 @@ Result<std::size_t> UdpSocket::receive_message(Message& message) {
         }
         datagram = received_.front();
         if (peek) {
-            // A copy, so that user memory is touched outside the lock: the original may be taken meanwhile.
+            // A copy, so that user memory is touched outside the lock: the original may be taken
+            // meanwhile.
             auto* copy = new (std::nothrow) Datagram;
             if (!copy)
                 return fail(Errno::NoBufs);
@@ -209,7 +211,8 @@ Result<std::size_t> UdpSocket::receive_message(Message& message) {
 
     const std::size_t size = datagram->data->tot_len;
     std::size_t moved = 0;
-    for (const pbuf* part = datagram->data; part && message.data.remaining() > 0; part = part->next) {
+    for (const pbuf* part = datagram->data; part && message.data.remaining() > 0;
+         part = part->next) {
         const std::size_t step = std::min<std::size_t>(part->len, message.data.remaining());
         if (step == 0)
             continue;
@@ -249,10 +252,13 @@ Result<SocketAddress> UdpSocket::peer_address() {
     return socket_address(peer_);
 }
 
-void UdpSocket::on_received(void* context, udp_pcb*, pbuf* packet, const ip_addr_t* from, u16_t port) {
+void UdpSocket::on_received(void* context, udp_pcb*, pbuf* packet, const ip_addr_t* from,
+                            u16_t port) {
     auto& self = *static_cast<UdpSocket*>(context);
     const std::size_t cost = packet->tot_len + kDatagramOverhead;
-    auto* datagram = self.received_bytes_ + cost <= self.receive_buffer() ? new (std::nothrow) Datagram : nullptr;
+    auto* datagram = self.received_bytes_ + cost <= self.receive_buffer() ? new (std::nothrow)
+                                                                                Datagram
+                                                                          : nullptr;
     if (!datagram || self.read_shut_) {
         delete datagram;
         pbuf_free(packet);

@@ -10,7 +10,8 @@ namespace skep::kernel {
 
 class UdpSocket final : public InetSocket {
   public:
-    UdpSocket(Family family, std::uint32_t flags) : InetSocket(family, SocketType::Datagram, 17, flags) {
+    UdpSocket(Family family, std::uint32_t flags)
+        : InetSocket(family, SocketType::Datagram, 17, flags) {
         set_ready(kWritable);
     }
     ~UdpSocket() override { close(); }

@@ -7,8 +7,11 @@ namespace skep::kernel {
 
 namespace {
 
-Result<> change(std::uint32_t& real, std::uint32_t& effective, std::uint32_t& saved, const IdChange& want, bool privileged) {
-    auto allowed = [&](std::uint32_t id) { return privileged || id == kKeepId || id == real || id == effective || id == saved; };
+Result<> change(std::uint32_t& real, std::uint32_t& effective, std::uint32_t& saved,
+                const IdChange& want, bool privileged) {
+    auto allowed = [&](std::uint32_t id) {
+        return privileged || id == kKeepId || id == real || id == effective || id == saved;
+    };
     if (!allowed(want.real) || !allowed(want.effective) || !allowed(want.saved))
         return fail(Errno::Perm);
     if (want.real != kKeepId)
@@ -69,7 +72,8 @@ Result<ResourceLimit> change_limit(Process& p, Limit which, const ResourceLimit*
     ResourceLimit& limit = p.limits[static_cast<std::size_t>(which)];
     const ResourceLimit before = limit;
     if (wanted) {
-        const ResourceLimit fresh{std::min(wanted->current, kUnlimited), std::min(wanted->maximum, kUnlimited)};
+        const ResourceLimit fresh{std::min(wanted->current, kUnlimited),
+                                  std::min(wanted->maximum, kUnlimited)};
         if (fresh.current > fresh.maximum)
             return fail(Errno::Inval);
         if (fresh.maximum > limit.maximum && !privileged)

@@ -12,7 +12,8 @@ struct IdChange {
     std::uint32_t real = kKeepId, effective = kKeepId, saved = kKeepId;
 };
 
-// Of the current process. Without privilege each id may become one of the three there are: else Perm.
+// Of the current process. Without privilege each id may become one of the three there are: else
+// Perm.
 Result<> change_user_ids(const IdChange&);
 Result<> change_group_ids(const IdChange&);
 // setuid, setgid: all three for the superuser, else the effective one.
@@ -21,7 +22,8 @@ Result<> become_group(std::uint32_t id);
 // Perm: not the superuser; Inval: too many.
 Result<> set_supplementary_groups(std::span<const std::uint32_t> groups);
 
-// -> the limit as it was. `wanted` may be null. Inval: current above maximum; Perm: maximum raised without privilege.
+// -> the limit as it was. `wanted` may be null. Inval: current above maximum; Perm: maximum raised
+// without privilege.
 Result<ResourceLimit> change_limit(Process&, Limit, const ResourceLimit* wanted);
 
 // The machine's name (sethostname), NUL-terminated.

@@ -1,5 +1,5 @@
-// The calling process as other parts of the kernel see it: kernel/sched/thread.hpp, kernel/vfs/current.hpp,
-// kernel/dev/tty/job_control.hpp.
+// The calling process as other parts of the kernel see it: kernel/sched/thread.hpp,
+// kernel/vfs/current.hpp, kernel/dev/tty/job_control.hpp.
 #include <kernel/vfs/current.hpp>
 
 #include <kernel/dev/tty/job_control.hpp>
@@ -24,7 +24,8 @@ DescriptorTable& current_descriptors() {
     return *current_process().descriptors;
 }
 std::uint32_t current_descriptor_limit() {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(current_process().limit(Limit::OpenFiles), DescriptorTable::kMax));
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(current_process().limit(Limit::OpenFiles), DescriptorTable::kMax));
 }
 std::int32_t current_process_id() {
     return current_process().id;
@@ -39,22 +40,22 @@ namespace {
 
 Signal signal_of(JobSignal signal) {
     switch (signal) {
-    case JobSignal::Hangup:
-        return Signal::Hup;
-    case JobSignal::Interrupt:
-        return Signal::Int;
-    case JobSignal::Quit:
-        return Signal::Quit;
-    case JobSignal::Suspend:
-        return Signal::Tstp;
-    case JobSignal::Continue:
-        return Signal::Cont;
-    case JobSignal::BackgroundRead:
-        return Signal::Ttin;
-    case JobSignal::BackgroundWrite:
-        return Signal::Ttou;
-    case JobSignal::WindowChange:
-        return Signal::Winch;
+        case JobSignal::Hangup:
+            return Signal::Hup;
+        case JobSignal::Interrupt:
+            return Signal::Int;
+        case JobSignal::Quit:
+            return Signal::Quit;
+        case JobSignal::Suspend:
+            return Signal::Tstp;
+        case JobSignal::Continue:
+            return Signal::Cont;
+        case JobSignal::BackgroundRead:
+            return Signal::Ttin;
+        case JobSignal::BackgroundWrite:
+            return Signal::Ttou;
+        case JobSignal::WindowChange:
+            return Signal::Winch;
     }
     return Signal::None;
 }

@@ -21,18 +21,22 @@ bool read(std::span<const std::byte> bytes, std::uint64_t at, T& out) {
     return true;
 }
 
-// Notes that lie in `head` (linkers put them first): NT_FREEBSD_ABI_TAG has the name "FreeBSD" and type 1.
+// Notes that lie in `head` (linkers put them first): NT_FREEBSD_ABI_TAG has the name "FreeBSD" and
+// type 1.
 bool has_freebsd_note(std::span<const std::byte> head, const Elf64_Phdr& header) {
     constexpr std::string_view kName{"FreeBSD", 8};
-    for (std::uint64_t at = header.p_offset; at + sizeof(Elf64_Nhdr) <= header.p_offset + header.p_filesz;) {
+    for (std::uint64_t at = header.p_offset;
+         at + sizeof(Elf64_Nhdr) <= header.p_offset + header.p_filesz;) {
         Elf64_Nhdr note;
         if (!read(head, at, note))
             return false;
         at += sizeof note;
-        if (note.n_type == NT_GNU_ABI_TAG && note.n_namesz == kName.size() && at + kName.size() <= head.size() &&
+        if (note.n_type == NT_GNU_ABI_TAG && note.n_namesz == kName.size() &&
+            at + kName.size() <= head.size() &&
             std::memcmp(head.data() + at, kName.data(), kName.size()) == 0)
             return true;
-        at += ((std::uint64_t{note.n_namesz} + 3) & ~3ull) + ((std::uint64_t{note.n_descsz} + 3) & ~3ull);
+        at += ((std::uint64_t{note.n_namesz} + 3) & ~3ull) +
+              ((std::uint64_t{note.n_descsz} + 3) & ~3ull);
     }
     return false;
 }
@@ -40,9 +44,9 @@ bool has_freebsd_note(std::span<const std::byte> head, const Elf64_Phdr& header)
 Result<> add_segment(ElfImage& image, const Elf64_Phdr& h, std::uint64_t file_size) {
     if (h.p_memsz == 0)
         return {};
-    if (image.segment_count == image.segments.size() || h.p_filesz > h.p_memsz || h.p_vaddr >= kUserEnd ||
-        h.p_memsz > kUserEnd - h.p_vaddr || h.p_offset > file_size || h.p_filesz > file_size - h.p_offset ||
-        h.p_offset % kPageSize != h.p_vaddr % kPageSize)
+    if (image.segment_count == image.segments.size() || h.p_filesz > h.p_memsz ||
+        h.p_vaddr >= kUserEnd || h.p_memsz > kUserEnd - h.p_vaddr || h.p_offset > file_size ||
+        h.p_filesz > file_size - h.p_offset || h.p_offset % kPageSize != h.p_vaddr % kPageSize)
         return fail(Errno::NoExec);
     std::uint32_t protection = 0;
     if (h.p_flags & PF_R)
@@ -59,7 +63,8 @@ Result<> add_segment(ElfImage& image, const Elf64_Phdr& h, std::uint64_t file_si
     else if (start < image.high)
         return fail(Errno::NoExec);
     image.high = end;
-    image.segments[image.segment_count++] = {h.p_vaddr, h.p_offset, h.p_filesz, h.p_memsz, protection};
+    image.segments[image.segment_count++] = {h.p_vaddr, h.p_offset, h.p_filesz, h.p_memsz,
+                                             protection};
     return {};
 }
 
@@ -67,8 +72,9 @@ Result<> add_segment(ElfImage& image, const Elf64_Phdr& h, std::uint64_t file_si
 
 Result<ElfImage> parse_elf(std::span<const std::byte> head, std::uint64_t file_size) {
     Elf64_Ehdr e;
-    if (!read(head, 0, e) || std::memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 || e.e_ident[EI_CLASS] != ELFCLASS64 ||
-        e.e_ident[EI_DATA] != ELFDATA2LSB || e.e_machine != EM_X86_64 || (e.e_type != ET_EXEC && e.e_type != ET_DYN) ||
+    if (!read(head, 0, e) || std::memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 ||
+        e.e_ident[EI_CLASS] != ELFCLASS64 || e.e_ident[EI_DATA] != ELFDATA2LSB ||
+        e.e_machine != EM_X86_64 || (e.e_type != ET_EXEC && e.e_type != ET_DYN) ||
         e.e_phentsize != kElfHeaderSize)
         return fail(Errno::NoExec);
     ElfImage image;
@@ -81,20 +87,20 @@ Result<ElfImage> parse_elf(std::span<const std::byte> head, std::uint64_t file_s
         if (e.e_phoff > head.size() || !read(head, e.e_phoff + i * sizeof h, h))
             return fail(Errno::NoExec);
         switch (h.p_type) {
-        case PT_LOAD:
-            SKEP_TRY(add_segment(image, h, file_size));
-            if (e.e_phoff >= h.p_offset && e.e_phoff - h.p_offset < h.p_filesz)
-                image.headers_address = h.p_vaddr + (e.e_phoff - h.p_offset);
-            break;
-        case PT_INTERP:
-            image.interpreter_offset = h.p_offset;
-            image.interpreter_size = h.p_filesz;
-            break;
-        case PT_NOTE:
-            image.freebsd_note = image.freebsd_note || has_freebsd_note(head, h);
-            break;
-        default:
-            break;
+            case PT_LOAD:
+                SKEP_TRY(add_segment(image, h, file_size));
+                if (e.e_phoff >= h.p_offset && e.e_phoff - h.p_offset < h.p_filesz)
+                    image.headers_address = h.p_vaddr + (e.e_phoff - h.p_offset);
+                break;
+            case PT_INTERP:
+                image.interpreter_offset = h.p_offset;
+                image.interpreter_size = h.p_filesz;
+                break;
+            case PT_NOTE:
+                image.freebsd_note = image.freebsd_note || has_freebsd_note(head, h);
+                break;
+            default:
+                break;
         }
     }
     if (image.segment_count == 0)

@@ -1,4 +1,5 @@
-// ELF64 executables: the header and the program headers, judged before anything is mapped (System V gABI, chapter 5).
+// ELF64 executables: the header and the program headers, judged before anything is mapped (System V
+// gABI, chapter 5).
 #pragma once
 
 #include <kernel/base/errno.hpp>

@@ -27,14 +27,16 @@ class Elf : public ::testing::Test {
         add(PT_LOAD, PF_R | PF_X, 0, 0x400000, 0x1800, 0x1800);
         add(PT_LOAD, PF_R | PF_W, 0x1800, 0x402800, 0x100, 0x3000);
     }
-    void add(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t address, std::uint64_t file, std::uint64_t memory) {
+    void add(std::uint32_t type, std::uint32_t flags, std::uint64_t offset, std::uint64_t address,
+             std::uint64_t file, std::uint64_t memory) {
         segments.push_back({type, flags, offset, address, address, file, memory, 1});
     }
     std::vector<std::byte> bytes() {
         header.e_phnum = static_cast<std::uint16_t>(segments.size());
         std::vector<std::byte> all(4096);
         std::memcpy(all.data(), &header, sizeof header);
-        std::memcpy(all.data() + sizeof header, segments.data(), segments.size() * sizeof segments[0]);
+        std::memcpy(all.data() + sizeof header, segments.data(),
+                    segments.size() * sizeof segments[0]);
         return all;
     }
     Result<ElfImage> parse() { return parse_elf(bytes(), 0x2000); }
@@ -75,9 +77,9 @@ TEST_F(Elf, RefusesSegmentsThatCannotBe) {
         return !parse();
     };
     EXPECT_TRUE(refuses([](auto& s) { s.p_filesz = s.p_memsz + 1; }));
-    EXPECT_TRUE(refuses([](auto& s) { s.p_offset = 0x1fff; }));             // beyond the file, and misaligned
-    EXPECT_TRUE(refuses([](auto& s) { s.p_offset += 8; }));                 // not congruent to the address
-    EXPECT_TRUE(refuses([](auto& s) { s.p_vaddr = 0x401800; }));            // overlaps the first
+    EXPECT_TRUE(refuses([](auto& s) { s.p_offset = 0x1fff; }));   // beyond the file, and misaligned
+    EXPECT_TRUE(refuses([](auto& s) { s.p_offset += 8; }));       // not congruent to the address
+    EXPECT_TRUE(refuses([](auto& s) { s.p_vaddr = 0x401800; }));  // overlaps the first
     EXPECT_TRUE(refuses([](auto& s) { s.p_vaddr = kUserEnd + 0x800; }));
     EXPECT_TRUE(refuses([](auto& s) { s.p_memsz = ~0ull - s.p_vaddr; }));
 }

@@ -2,10 +2,10 @@
 
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
-#include <kernel/event/process_source.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/base/make.hpp>
 #include <kernel/dev/random.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/mm/address_space.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/signal.hpp>
@@ -121,27 +121,35 @@ std::uint64_t map_hint(const ElfImage& image) {
 // The file's segments at `bias`. The address range is free or may be replaced.
 Result<> map_segments(VmMap& map, Program& program, const ElfImage& image, std::uint64_t bias) {
     for (const ElfSegment& s : std::span(image.segments).first(image.segment_count)) {
-        const std::uint64_t start = page_of(bias + s.address), file_end = page_up(bias + s.address + s.file_size),
+        const std::uint64_t start = page_of(bias + s.address),
+                            file_end = page_up(bias + s.address + s.file_size),
                             end = page_up(bias + s.address + s.memory_size);
         if (s.file_size > 0) {
-            MapRequest request{.address = start, .size = file_end - start, .protection = s.protection, .fixed = true};
+            MapRequest request{.address = start,
+                               .size = file_end - start,
+                               .protection = s.protection,
+                               .fixed = true};
             const MmapRequest what{page_of(s.offset), file_end - start, s.protection, false};
             request.object = SKEP_TRY(program.file->mmap(what, &request.offset));
             SKEP_TRY(map.map(request));
         }
         const std::uint64_t zeros = s.file_size > 0 ? file_end : start;
         if (end > zeros)
-            SKEP_TRY(map.map({.address = zeros, .size = end - zeros, .protection = s.protection, .fixed = true}));
+            SKEP_TRY(map.map({.address = zeros,
+                              .size = end - zeros,
+                              .protection = s.protection,
+                              .fixed = true}));
     }
     return {};
 }
 
-// The rest of a page in which a segment's file part ends is zeros, also past the segment's end: glibc's ld.so takes
-// its first memory from there and does not clear it. In the new address space.
+// The rest of a page in which a segment's file part ends is zeros, also past the segment's end:
+// glibc's ld.so takes its first memory from there and does not clear it. In the new address space.
 Result<> clear_tails(const ElfImage& image, std::uint64_t bias) {
     for (const ElfSegment& s : std::span(image.segments).first(image.segment_count)) {
         const std::uint64_t end = bias + s.address + s.file_size;
-        if (s.file_size > 0 && s.memory_size > s.file_size && s.protection & kProtWrite && end % kPageSize != 0)
+        if (s.file_size > 0 && s.memory_size > s.file_size && s.protection & kProtWrite &&
+            end % kPageSize != 0)
             SKEP_TRY(clear_user(end, page_up(end) - end));
     }
     return {};
@@ -163,7 +171,9 @@ Result<> load_interpreter(const Actor& actor, Program& program, Loaded& loaded) 
     const std::uint64_t size = loaded.image.interpreter_size;
     if (size < 2 || size > sizeof path)
         return fail(Errno::NoExec);
-    const std::size_t got = SKEP_TRY(read_at(*program.file, {reinterpret_cast<std::byte*>(path), size}, loaded.image.interpreter_offset));
+    const std::size_t got =
+        SKEP_TRY(read_at(*program.file, {reinterpret_cast<std::byte*>(path), size},
+                         loaded.image.interpreter_offset));
     if (got != size || path[size - 1] != 0)
         return fail(Errno::NoExec);
     Program interpreter = SKEP_TRY(open_program(actor, {nullptr, std::string_view(path)}));
@@ -171,7 +181,8 @@ Result<> load_interpreter(const Actor& actor, Program& program, Loaded& loaded) 
     const ElfImage& image = loaded.interpreter;
     if (!image.position_independent)
         return fail(Errno::NoExec);
-    const std::uint64_t base = SKEP_TRY(loaded.map->map({.size = image.high - image.low, .protection = 0}));
+    const std::uint64_t base =
+        SKEP_TRY(loaded.map->map({.size = image.high - image.low, .protection = 0}));
     loaded.interpreter_bias = base - image.low;
     loaded.interpreter_base = base;
     SKEP_TRY(map_segments(*loaded.map, interpreter, image, loaded.interpreter_bias));
@@ -194,12 +205,15 @@ Result<Loaded> load(const Actor& actor, Program& program, std::uint64_t stack_li
         SKEP_TRY(load_interpreter(actor, program, loaded));
     const std::uint64_t stack = page_up(std::clamp(stack_limit, kMinStack, kMaxStack));
     loaded.stack_low = kStackTop - stack;
-    SKEP_TRY(loaded.map->map({.address = loaded.stack_low, .size = stack, .fixed = true, .replace = false}));
+    SKEP_TRY(loaded.map->map(
+        {.address = loaded.stack_low, .size = stack, .fixed = true, .replace = false}));
     return loaded;
 }
 
-// The System V ABI's initial stack (psABI 3.4.1): argc, argv, envp, the auxiliary vector, then strings.
-Result<UserAddr> build_stack(const Personality& personality, const Loaded& loaded, std::string_view path, const StringList& arguments,
+// The System V ABI's initial stack (psABI 3.4.1): argc, argv, envp, the auxiliary vector, then
+// strings.
+Result<UserAddr> build_stack(const Personality& personality, const Loaded& loaded,
+                             std::string_view path, const StringList& arguments,
                              const StringList& environment) {
     UserAddr at = kProgramStrings;  // a word of zeros ends it
     auto put = [&](const void* from, std::size_t size) {
@@ -221,7 +235,15 @@ Result<UserAddr> build_stack(const Personality& personality, const Loaded& loade
     fill_random(random, sizeof random);
     SKEP_TRY(put(random, sizeof random));
 
-    StackLayout layout{&loaded.image, loaded.bias, loaded.interpreter_base, at, platform, path_at, {}, {}, kStackTop - loaded.stack_low};
+    StackLayout layout{&loaded.image,
+                       loaded.bias,
+                       loaded.interpreter_base,
+                       at,
+                       platform,
+                       path_at,
+                       {},
+                       {},
+                       kStackTop - loaded.stack_low};
     layout.argument_count = static_cast<std::uint32_t>(arguments.count());
     layout.environment_count = static_cast<std::uint32_t>(environment.count());
     std::uint64_t auxiliary[32][2];
@@ -232,7 +254,8 @@ Result<UserAddr> build_stack(const Personality& personality, const Loaded& loade
     auto word = [&](std::uint64_t w) { return words.push_back(w); };
     SKEP_TRY(word(arguments.count()));
     auto pointers = [&](const StringList& list, UserAddr base) -> Result<> {
-        for (std::size_t offset = 0; offset < list.bytes(); offset += std::strlen(list.data() + offset) + 1)
+        for (std::size_t offset = 0; offset < list.bytes();
+             offset += std::strlen(list.data() + offset) + 1)
             SKEP_TRY(word(base + offset));
         return word(0);
     };
@@ -246,12 +269,14 @@ Result<UserAddr> build_stack(const Personality& personality, const Loaded& loade
     at = (at - size) & ~15ull;
     SKEP_TRY(copy_out(at, words.data(), size));
     const UserAddr argument_pointers = at + sizeof(std::uint64_t);  // after their count
-    SKEP_TRY(copy_out(kProgramStrings, ProgramStrings{.arguments = argument_pointers,
-                                                      .argument_count = layout.argument_count,
-                                                      .padding = 0,
-                                                      .environment = argument_pointers + (arguments.count() + 1) * sizeof(UserAddr),
-                                                      .environment_count = layout.environment_count,
-                                                      .padding2 = 0}));
+    SKEP_TRY(copy_out(kProgramStrings,
+                      ProgramStrings{.arguments = argument_pointers,
+                                     .argument_count = layout.argument_count,
+                                     .padding = 0,
+                                     .environment = argument_pointers +
+                                                    (arguments.count() + 1) * sizeof(UserAddr),
+                                     .environment_count = layout.environment_count,
+                                     .padding2 = 0}));
     return at;
 }
 
@@ -269,8 +294,10 @@ void set_command(Process& process, Thread& thread, std::string_view path) {
 }
 
 // "#!interpreter [argument]": -> whether it was one; then `program` and `arguments` are replaced.
-Result<bool> follow_script(const Actor& actor, Program& program, std::string_view path, StringList& arguments, char (&interpreter)[256]) {
-    const std::string_view head(reinterpret_cast<const char*>(program.head.data()), program.head.size());
+Result<bool> follow_script(const Actor& actor, Program& program, std::string_view path,
+                           StringList& arguments, char (&interpreter)[256]) {
+    const std::string_view head(reinterpret_cast<const char*>(program.head.data()),
+                                program.head.size());
     if (!head.starts_with("#!"))
         return false;
     std::string_view line = head.substr(2, std::min<std::size_t>(head.find('\n'), 256) - 2);
@@ -297,11 +324,13 @@ Result<bool> follow_script(const Actor& actor, Program& program, std::string_vie
     return true;
 }
 
-Result<> run(const Actor& actor, Program program, std::string_view path, StringList& arguments, StringList& environment) {
+Result<> run(const Actor& actor, Program program, std::string_view path, StringList& arguments,
+             StringList& environment) {
     Thread& me = current_thread();
     Process& process = *me.process;
     char interpreter[256];
-    for (int depth = 0; SKEP_TRY(follow_script(actor, program, path, arguments, interpreter)); depth++) {
+    for (int depth = 0; SKEP_TRY(follow_script(actor, program, path, arguments, interpreter));
+         depth++) {
         path = interpreter;
         if (depth == kMaxInterpreters)
             return fail(Errno::Loop);
@@ -361,7 +390,8 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     const Result<UserAddr> stack = prepare();
     if (!stack) {
         // Not exit_process_by_signal(): this function's references would never be dropped.
-        log("{} (pid {}): no memory to start it", static_cast<const char*>(process.command), process.id);
+        log("{} (pid {}): no memory to start it", static_cast<const char*>(process.command),
+            process.id);
         send_signal(process, {.signal = Signal::Kill});
         return fail(stack.error());
     }
@@ -384,7 +414,8 @@ Result<> execute(const Actor& actor, Place place, StringList& arguments, StringL
     return run(actor, std::move(program), place.path, arguments, environment);
 }
 
-Result<> execute_file(const Actor& actor, Ref<File> file, std::string_view path, StringList& arguments, StringList& environment) {
+Result<> execute_file(const Actor& actor, Ref<File> file, std::string_view path,
+                      StringList& arguments, StringList& environment) {
     Program program;
     program.file = std::move(file);
     SKEP_TRY(check_executable(actor, program));

@@ -37,7 +37,8 @@ Result<> copy_in_strings(UserAddr array, StringList& out, std::size_t budget);
 
 // Where a program's stack ends: the last page of the address space is the personality's.
 inline constexpr std::uint64_t kStackTop = kUserEnd - kPageSize;
-// FreeBSD's struct ps_strings (sys/exec.h), below a word of zeros: where the strings of the program are.
+// FreeBSD's struct ps_strings (sys/exec.h), below a word of zeros: where the strings of the program
+// are.
 struct ProgramStrings {
     UserAddr arguments;
     std::uint32_t argument_count, padding;
@@ -45,7 +46,8 @@ struct ProgramStrings {
     std::uint32_t environment_count, padding2;
 };
 static_assert(sizeof(ProgramStrings) == 32);
-inline constexpr UserAddr kProgramStrings = kStackTop - sizeof(std::uint64_t) - sizeof(ProgramStrings);
+inline constexpr UserAddr kProgramStrings =
+    kStackTop - sizeof(std::uint64_t) - sizeof(ProgramStrings);
 
 // What a personality needs to build the auxiliary vector.
 struct StackLayout {
@@ -59,11 +61,12 @@ struct StackLayout {
     std::uint64_t stack_size;
 };
 
-// Replaces the current process's program. On success the frame of the current thread is the new program's; the
-// caller returns to user mode. `start` and `path` as in open. Errors before the point of no return; afterwards
-// the process is killed.
+// Replaces the current process's program. On success the frame of the current thread is the new
+// program's; the caller returns to user mode. `start` and `path` as in open. Errors before the
+// point of no return; afterwards the process is killed.
 Result<> execute(const Actor& actor, Place program, StringList& arguments, StringList& environment);
 // The same for an open file (fexecve); `path` is only a name.
-Result<> execute_file(const Actor& actor, Ref<File> file, std::string_view path, StringList& arguments, StringList& environment);
+Result<> execute_file(const Actor& actor, Ref<File> file, std::string_view path,
+                      StringList& arguments, StringList& environment);
 
 }  // namespace skep::kernel

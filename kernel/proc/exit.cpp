@@ -2,8 +2,8 @@
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/base/log.hpp>
-#include <kernel/event/process_source.hpp>
 #include <kernel/dev/acpi/power.hpp>
+#include <kernel/event/process_source.hpp>
 #include <kernel/proc/futex.hpp>
 #include <kernel/proc/ids.hpp>
 #include <kernel/proc/process.hpp>
@@ -42,7 +42,11 @@ void notify_parent(Process& p) {
     // Where wait_for_child() finds it at once, however many live ones there are.
     List<Process, SiblingTag>::remove(p);
     parent.children.push_front(p);
-    SignalInfo info{.signal = p.parent_signal, .cause = SignalCause::ChildExited, .process = p.id, .user = p.credentials.real_user, .status = p.exit_code};
+    SignalInfo info{.signal = p.parent_signal,
+                    .cause = SignalCause::ChildExited,
+                    .process = p.id,
+                    .user = p.credentials.real_user,
+                    .status = p.exit_code};
     if (p.exit_signal_taken != Signal::None) {
         info.cause = p.dumped ? SignalCause::ChildDumped : SignalCause::ChildKilled;
         info.status = static_cast<std::int32_t>(p.exit_signal_taken);
@@ -65,13 +69,15 @@ void adopt_by_init(Process& child) {
 
 // Whether this pair keeps the child's group from being orphaned (POSIX, "orphaned process group").
 bool is_tie(const Process& parent, const Process& child) {
-    return parent.group && child.group && parent.group != child.group && parent.group->session == child.group->session;
+    return parent.group && child.group && parent.group != child.group &&
+           parent.group->session == child.group->session;
 }
 
-// Stopped members of a group that has just lost a tie to its session, and that was the last one, are let go. A group
-// that never had one stays as it is.
+// Stopped members of a group that has just lost a tie to its session, and that was the last one,
+// are let go. A group that never had one stays as it is.
 void release_orphans(ProcessGroup& group) {
-    // Groups may be large, and end member by member: without this a fork bomb's death would take the square of its size.
+    // Groups may be large, and end member by member: without this a fork bomb's death would take
+    // the square of its size.
     if (stopped_processes.load() == 0 || !is_orphaned_group(group))
         return;
     bool any_stopped = false;
@@ -101,7 +107,8 @@ void end_process(Thread& me, Process& p) {
         map->remove_user();
     }
     if (&p == init_process) {
-        log("init ended (status {}, signal {})", p.exit_code, static_cast<unsigned>(p.exit_signal_taken));
+        log("init ended (status {}, signal {})", p.exit_code,
+            static_cast<unsigned>(p.exit_signal_taken));
         power_off();
     }
     leave_terminal(p);
@@ -112,7 +119,10 @@ void end_process(Thread& me, Process& p) {
         if (child->traced)
             send_signal(*child, {.signal = Signal::Kill});  // nobody is left to resume it
         else if (child->parent_death_signal != Signal::None)
-            send_signal(*child, {.signal = child->parent_death_signal, .cause = SignalCause::User, .process = p.id, .user = p.credentials.real_user});
+            send_signal(*child, {.signal = child->parent_death_signal,
+                                 .cause = SignalCause::User,
+                                 .process = p.id,
+                                 .user = p.credentials.real_user});
         adopt_by_init(*child);
         if (was_tie)
             release_orphans(*child->group);
@@ -243,18 +253,22 @@ namespace {
 
 bool matches(const Process& child, const WaitOptions& o, const Process& me) {
     switch (o.which) {
-    case WaitOptions::Which::Any:
-        return !child.descriptor;
-    case WaitOptions::Which::Process:
-        return child.id == o.id;
-    case WaitOptions::Which::Group:
-        return !child.descriptor && child.group && child.group->id == (o.id ? o.id : me.group->id);
+        case WaitOptions::Which::Any:
+            return !child.descriptor;
+        case WaitOptions::Which::Process:
+            return child.id == o.id;
+        case WaitOptions::Which::Group:
+            return !child.descriptor && child.group &&
+                   child.group->id == (o.id ? o.id : me.group->id);
     }
     return false;
 }
 
 WaitResult result_of(Process& child) {
-    WaitResult r{.process = child.id, .status = child.exit_code, .user = child.credentials.real_user, .time = child.dead_threads_time + child.children_time};
+    WaitResult r{.process = child.id,
+                 .status = child.exit_code,
+                 .user = child.credentials.real_user,
+                 .time = child.dead_threads_time + child.children_time};
     if (child.exit_signal_taken != Signal::None) {
         r.cause = child.dumped ? SignalCause::ChildDumped : SignalCause::ChildKilled;
         r.status = static_cast<std::int32_t>(child.exit_signal_taken);
@@ -284,7 +298,10 @@ Result<WaitResult> wait_for_child(const WaitOptions& o) {
                 return r;
             }
             if ((o.stopped || child.traced) && child.stopped && child.stop_signal != Signal::None) {
-                const WaitResult r{.process = child.id, .cause = SignalCause::ChildStopped, .status = static_cast<std::int32_t>(child.stop_signal), .user = child.credentials.real_user};
+                const WaitResult r{.process = child.id,
+                                   .cause = SignalCause::ChildStopped,
+                                   .status = static_cast<std::int32_t>(child.stop_signal),
+                                   .user = child.credentials.real_user};
                 if (!o.keep)
                     child.stop_signal = Signal::None;
                 return r;
@@ -292,7 +309,10 @@ Result<WaitResult> wait_for_child(const WaitOptions& o) {
             if (o.continued && !child.continue_reported && !child.stopped) {
                 if (!o.keep)
                     child.continue_reported = true;
-                return WaitResult{.process = child.id, .cause = SignalCause::ChildContinued, .status = static_cast<std::int32_t>(Signal::Cont), .user = child.credentials.real_user};
+                return WaitResult{.process = child.id,
+                                  .cause = SignalCause::ChildContinued,
+                                  .status = static_cast<std::int32_t>(Signal::Cont),
+                                  .user = child.credentials.real_user};
             }
         }
         if (!any)

@@ -82,7 +82,8 @@ bool leave(Sleeper& sleeper) {
 
 }  // namespace
 
-Result<> futex_wait(UserAddr address, bool shared, std::uint32_t expected, std::uint32_t mask, Nanoseconds deadline) {
+Result<> futex_wait(UserAddr address, bool shared, std::uint32_t expected, std::uint32_t mask,
+                    Nanoseconds deadline) {
     Sleeper sleeper;
     sleeper.key = SKEP_TRY(key_of(address, shared));
     sleeper.mask = mask;
@@ -116,7 +117,8 @@ Result<> futex_wait(UserAddr address, bool shared, std::uint32_t expected, std::
     return waited;
 }
 
-Result<std::uint32_t> futex_wake(UserAddr address, bool shared, std::uint32_t count, std::uint32_t mask) {
+Result<std::uint32_t> futex_wake(UserAddr address, bool shared, std::uint32_t count,
+                                 std::uint32_t mask) {
     const Key key = SKEP_TRY(key_of(address, shared));
     Bucket& bucket = bucket_of(key);
     const SpinGuard guard(bucket.lock);
@@ -132,9 +134,11 @@ Result<std::uint32_t> futex_wake(UserAddr address, bool shared, std::uint32_t co
     return woken;
 }
 
-Result<std::uint32_t> futex_requeue(UserAddr address, UserAddr target, bool shared, std::uint32_t wake_count, std::uint32_t move,
+Result<std::uint32_t> futex_requeue(UserAddr address, UserAddr target, bool shared,
+                                    std::uint32_t wake_count, std::uint32_t move,
                                     std::optional<std::uint32_t> expected) {
-    const Key from_key = SKEP_TRY(key_of(address, shared)), to_key = SKEP_TRY(key_of(target, shared));
+    const Key from_key = SKEP_TRY(key_of(address, shared)),
+              to_key = SKEP_TRY(key_of(target, shared));
     if (expected && SKEP_TRY(load_user32(address)) != *expected)
         return fail(Errno::Again);
     Bucket &from = bucket_of(from_key), &to = bucket_of(to_key);
@@ -169,7 +173,8 @@ Result<std::uint32_t> futex_requeue(UserAddr address, UserAddr target, bool shar
 
 namespace {
 
-// Linux's struct robust_list_head: the list, the lock word's offset from an entry, one that is being (un)locked.
+// Linux's struct robust_list_head: the list, the lock word's offset from an entry, one that is
+// being (un)locked.
 struct RobustHead {
     std::uint64_t next;
     std::int64_t offset;
@@ -215,13 +220,15 @@ void release_robust_futexes(Thread& thread) {
     for (int i = 0; i < kMaxRobust && (entry & ~1ull) != thread.robust_list; i++) {
         const auto next = copy_in<std::uint64_t>(entry & ~1ull);
         if (entry != head->pending)
-            mark_owner_dead(thread, (entry & ~1ull) + static_cast<std::uint64_t>(head->offset), false);
+            mark_owner_dead(thread, (entry & ~1ull) + static_cast<std::uint64_t>(head->offset),
+                            false);
         if (!next)
             break;
         entry = *next;
     }
     if (head->pending)
-        mark_owner_dead(thread, (head->pending & ~1ull) + static_cast<std::uint64_t>(head->offset), true);
+        mark_owner_dead(thread, (head->pending & ~1ull) + static_cast<std::uint64_t>(head->offset),
+                        true);
 }
 
 }  // namespace skep::kernel

@@ -169,7 +169,8 @@ Result<> set_process_group(ProcessId process, ProcessId wanted) {
         process = me.id;
     if (wanted == 0)
         wanted = process;
-    // Made before the lock is taken; dropped if it is not needed. The caller's parent may move it at any time.
+    // Made before the lock is taken; dropped if it is not needed. The caller's parent may move it
+    // at any time.
     Ref<Session> session;
     {
         const SpinGuard guard(process_lock);

@@ -7,8 +7,8 @@ namespace skep::kernel {
 
 // Null: the thread is gone, the number stays (a process's own until it is waited for).
 void set_id_thread(std::int32_t number, Thread* thread);
-// What it names from now on. Whoever is found by a number is whole, so a new process or thread is named last, and one
-// that goes away loses its name first.
+// What it names from now on. Whoever is found by a number is whole, so a new process or thread is
+// named last, and one that goes away loses its name first.
 void set_id_owner(std::int32_t number, IdOwner owner);
 // Its first member.
 void found_group(Process& process, Ref<ProcessGroup> group);

@@ -33,7 +33,8 @@ T must(Result<T> result, const char* what) {
 
 void open_console(Process& process) {
     const Ref<Vnode> root = process.fs->root();
-    auto console = open_file({*process.fs, {}}, {root, "/dev/console"}, {.flags = kOpenRead | kOpenWrite});
+    auto console =
+        open_file({*process.fs, {}}, {root, "/dev/console"}, {.flags = kOpenRead | kOpenWrite});
     if (!console) {
         log("init: no /dev/console: error {}", static_cast<unsigned>(console.error()));
         return;
@@ -70,7 +71,8 @@ void start_init() {
     process->fs = must(make_ref<FsContext>(root, root), "file system context");
     process->descriptors = must(make_ref<DescriptorTable>(), "descriptors");
     process->limits[static_cast<std::size_t>(Limit::Stack)].current = kStackLimit;
-    process->limits[static_cast<std::size_t>(Limit::OpenFiles)] = {kOpenFilesLimit, kOpenFilesMaximum};
+    process->limits[static_cast<std::size_t>(Limit::OpenFiles)] = {kOpenFilesLimit,
+                                                                   kOpenFilesMaximum};
     process->limits[static_cast<std::size_t>(Limit::Core)].current = 0;
     std::strcpy(process->command, "init");
     process->started = monotonic_now();

@@ -16,12 +16,14 @@ constexpr Nanoseconds kPatience = 1'000'000'000;
 ProcessId victim;
 Nanoseconds chosen_at;
 
-// What it would give back, roughly: its pages, and what the kernel may hold for each of its descriptors (a pipe's ring).
+// What it would give back, roughly: its pages, and what the kernel may hold for each of its
+// descriptors (a pipe's ring).
 std::uint64_t size_of(Process& p) {
     constexpr std::uint64_t kPagesPerDescriptor = 16;
     if (p.state != ProcessState::Alive || !p.map)
         return 0;
-    return p.map->resident_pages() + (p.descriptors ? p.descriptors->open_count() * kPagesPerDescriptor : 0);
+    return p.map->resident_pages() +
+           (p.descriptors ? p.descriptors->open_count() * kPagesPerDescriptor : 0);
 }
 
 }  // namespace
@@ -30,7 +32,8 @@ bool relieve_memory() {
     {
         const SpinGuard guard(process_lock);
         const Process* last = find_process(victim);
-        const bool dying = last && last->state != ProcessState::Zombie && monotonic_now() - chosen_at < kPatience;
+        const bool dying =
+            last && last->state != ProcessState::Zombie && monotonic_now() - chosen_at < kPatience;
         if (!dying) {
             Process* largest = nullptr;
             std::uint64_t most = 0;
@@ -43,8 +46,8 @@ bool relieve_memory() {
                 return false;
             victim = largest->id;
             chosen_at = monotonic_now();
-            log("out of memory: {} (pid {}, {} MiB) is killed", static_cast<const char*>(largest->command), largest->id,
-                most * kPageSize >> 20);
+            log("out of memory: {} (pid {}, {} MiB) is killed",
+                static_cast<const char*>(largest->command), largest->id, most * kPageSize >> 20);
             send_signal(*largest, {.signal = Signal::Kill});
         }
     }

@@ -1,7 +1,7 @@
 // Processes: an address space, descriptors, threads; their family, groups and sessions.
 //
-// Lock order within proc: process_lock (the tree, ids, groups, sessions), then Process::lock (threads, signals).
-// Both are spin locks.
+// Lock order within proc: process_lock (the tree, ids, groups, sessions), then Process::lock
+// (threads, signals). Both are spin locks.
 #pragma once
 
 #include <kernel/base/vector.hpp>
@@ -30,7 +30,23 @@ struct Credentials {
 };
 
 // FreeBSD's numbers (sys/resource.h).
-enum class Limit : std::uint8_t { Cpu, FileSize, Data, Stack, Core, ResidentSet, Memlock, Processes, OpenFiles, SocketBuffers, AddressSpace, Ptys, Swap, Kqueues, Umtx };
+enum class Limit : std::uint8_t {
+    Cpu,
+    FileSize,
+    Data,
+    Stack,
+    Core,
+    ResidentSet,
+    Memlock,
+    Processes,
+    OpenFiles,
+    SocketBuffers,
+    AddressSpace,
+    Ptys,
+    Swap,
+    Kqueues,
+    Umtx
+};
 inline constexpr unsigned kLimits = 15;
 inline constexpr std::uint64_t kUnlimited = 0x7fff'ffff'ffff'ffff;
 struct ResourceLimit {
@@ -56,15 +72,22 @@ class ProcessGroup : public RefCounted, public ListNode<> {
     List<Process, GroupTag> members;
 };
 
-enum class ProcessState : std::uint8_t { Alive, Exiting, Zombie };
+enum class ProcessState : std::uint8_t {
+    Alive,
+    Exiting,
+    Zombie
+};
 
-class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<SiblingTag>, public ListNode<AllTag> {
+class Process : public RefCounted,
+                public ListNode<GroupTag>,
+                public ListNode<SiblingTag>,
+                public ListNode<AllTag> {
   public:
     ProcessId id = 0;
     const Personality* personality = nullptr;
 
-    // Changed under process_lock by the process's only thread (exec, exit), which its own threads need not take to
-    // read them. Others look while it is Alive.
+    // Changed under process_lock by the process's only thread (exec, exit), which its own threads
+    // need not take to read them. Others look while it is Alive.
     Ref<VmMap> map;
     Ref<DescriptorTable> descriptors;
     Ref<FsContext> fs;
@@ -75,26 +98,27 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     List<Process, SiblingTag> children;
     Ref<ProcessGroup> group;
     ProcessState state = ProcessState::Alive;
-    EventSource life_events, signal_events;  // kernel/event/process_source.hpp
-    std::int32_t exit_code = 0;              // exit status, or
-    Signal exit_signal_taken = Signal::None; // the signal that killed it
-    Signal parent_signal = Signal::Chld;     // clone's exit signal
+    EventSource life_events, signal_events;   // kernel/event/process_source.hpp
+    std::int32_t exit_code = 0;               // exit status, or
+    Signal exit_signal_taken = Signal::None;  // the signal that killed it
+    Signal parent_signal = Signal::Chld;      // clone's exit signal
     bool dumped = false;
-    bool executed = false;                   // has called exec since fork
-    Signal stop_signal = Signal::None;       // not None: a stop the parent has not waited for yet
-    bool continue_reported = true;           // false: a continue it has not waited for
+    bool executed = false;              // has called exec since fork
+    Signal stop_signal = Signal::None;  // not None: a stop the parent has not waited for yet
+    bool continue_reported = true;      // false: a continue it has not waited for
     Nanoseconds children_time = 0;
-    WaitQueue child_changed;                 // for wait4; guarded by process_lock
+    WaitQueue child_changed;  // for wait4; guarded by process_lock
 
     // --- under lock ---
     SpinLock lock{"Process"};
     List<Thread, ProcessTag> threads;
     std::uint32_t thread_count = 0;
-    bool exiting = false;                    // every thread ends at its next return to user mode
-    Thread* exec_thread = nullptr;           // waits until it is the only one
+    bool exiting = false;           // every thread ends at its next return to user mode
+    Thread* exec_thread = nullptr;  // waits until it is the only one
     WaitQueue thread_left;
     bool stopped = false;
-    std::uint32_t resumes = 0;               // how often SIGCONT or SIGKILL has come: they cancel a stop that has not happened yet
+    std::uint32_t resumes =
+        0;  // how often SIGCONT or SIGKILL has come: they cancel a stop that has not happened yet
     WaitQueue resumed;
     PendingSignals pending;
     std::array<SignalAction, kSignals> actions{};
@@ -102,11 +126,11 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     std::array<ResourceLimit, kLimits> limits{};
     Nanoseconds dead_threads_time = 0;
     char command[16] = {};
-    Vector<char> arguments;                  // as exec passed them, NUL-separated (for /proc)
+    Vector<char> arguments;  // as exec passed them, NUL-separated (for /proc)
 
     // vfork: the parent sleeps until the child leaves the address space.
     bool vfork_done = true;
-    WaitQueue vfork_left;                    // guarded by lock
+    WaitQueue vfork_left;  // guarded by lock
 
     Nanoseconds started = 0;
     bool dumpable = true;
@@ -117,7 +141,7 @@ class Process : public RefCounted, public ListNode<GroupTag>, public ListNode<Si
     Signal parent_death_signal = Signal::None;  // sent to it when its parent ends
     ProcessDescriptor* descriptor = nullptr;    // that pdfork made, while it is open
     bool traced = false;                        // by its parent (trace.hpp)
-    Signal trace_signal = Signal::None;         // what the tracer lets through when it resumes the process
+    Signal trace_signal = Signal::None;  // what the tracer lets through when it resumes the process
 
     // ITIMER_REAL; set under alarm_lock.
     Mutex alarm_lock{"Process alarm"};
@@ -158,14 +182,15 @@ void leave_group(Process& process);  // with process_lock held
 
 // --- life ---
 struct ForkOptions {
-    bool share_memory = false;       // CLONE_VM (a new process)
-    bool share_files = false;        // CLONE_FILES
-    bool share_fs = false;           // CLONE_FS
-    bool wait_for_exec = false;      // CLONE_VFORK
-    bool clear_handlers = false;     // CLONE_CLEAR_SIGHAND
-    bool parent_of_caller = false;   // CLONE_PARENT
+    bool share_memory = false;      // CLONE_VM (a new process)
+    bool share_files = false;       // CLONE_FILES
+    bool share_fs = false;          // CLONE_FS
+    bool wait_for_exec = false;     // CLONE_VFORK
+    bool clear_handlers = false;    // CLONE_CLEAR_SIGHAND
+    bool parent_of_caller = false;  // CLONE_PARENT
     Signal exit_signal = Signal::Chld;
-    // pdfork: what stands for the child, and its number in the parent's table, which the child does not inherit.
+    // pdfork: what stands for the child, and its number in the parent's table, which the child does
+    // not inherit.
     ProcessDescriptor* descriptor = nullptr;
     std::uint32_t descriptor_number = 0;
 };
@@ -174,15 +199,15 @@ struct ThreadStart {
     TrapFrame frame{};
     bool set_tls = false;
     std::uint64_t tls = 0;
-    UserAddr store_id_parent = 0;    // the id is stored here in the parent's memory,
-    UserAddr store_id_child = 0;     // here in the child's,
-    UserAddr clear_id_at_exit = 0;   // and cleared here, with a futex wake, at its end
+    UserAddr store_id_parent = 0;   // the id is stored here in the parent's memory,
+    UserAddr store_id_child = 0;    // here in the child's,
+    UserAddr clear_id_at_exit = 0;  // and cleared here, with a futex wake, at its end
 };
 Result<ProcessId> fork_process(const ForkOptions&, const ThreadStart&);
 Result<std::int32_t> create_user_thread(const ThreadStart&);
 
-// These never return, so nothing with a destructor may be alive in the callers: its references would be kept for ever.
-// The calling thread ends.
+// These never return, so nothing with a destructor may be alive in the callers: its references
+// would be kept for ever. The calling thread ends.
 [[noreturn]] void exit_user_thread();
 // The process ends with a status; all threads.
 [[noreturn]] void exit_process(std::int32_t status);
@@ -195,7 +220,11 @@ void leave_terminal(Process& process);
 void release_vfork_parent(Process& process);
 
 struct WaitOptions {
-    enum class Which : std::uint8_t { Any, Process, Group } which = Which::Any;
+    enum class Which : std::uint8_t {
+        Any,
+        Process,
+        Group
+    } which = Which::Any;
     std::int32_t id = 0;
     bool exited = true, stopped = false, continued = false;
     bool no_hang = false;

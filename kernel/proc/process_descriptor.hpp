@@ -1,5 +1,5 @@
-// pdfork(2): a child known by a descriptor. Closing the last one kills the child and hands it to init; waiting for any
-// child does not find it, waiting for its number does.
+// pdfork(2): a child known by a descriptor. Closing the last one kills the child and hands it to
+// init; waiting for any child does not find it, waiting for its number does.
 #pragma once
 
 #include <kernel/proc/process.hpp>
@@ -10,8 +10,11 @@ namespace skep::kernel {
 class ProcessDescriptor final : public File {
   public:
     // `daemon`: the child lives on without descriptors (PD_DAEMON).
-    explicit ProcessDescriptor(bool daemon) : File(FileKind::Event, kOpenRead | kOpenWrite), daemon_(daemon) {}
-    ~ProcessDescriptor() override { let_go(); }  // one that lost its number before the child was there
+    explicit ProcessDescriptor(bool daemon)
+        : File(FileKind::Event, kOpenRead | kOpenWrite), daemon_(daemon) {}
+    ~ProcessDescriptor() override {
+        let_go();
+    }  // one that lost its number before the child was there
     // Once, before the child runs; with process_lock held.
     void bind(Process& child);
     void child_ended() { events().notify(kHangup); }  // with process_lock held

@@ -12,10 +12,12 @@ namespace skep::kernel {
 
 namespace {
 
-constexpr SignalSet kIgnoredByDefault{Signal::Chld, Signal::Urg, Signal::Winch, Signal::Cont, Signal::Io, Signal::Info};
+constexpr SignalSet kIgnoredByDefault{Signal::Chld, Signal::Urg, Signal::Winch,
+                                      Signal::Cont, Signal::Io,  Signal::Info};
 constexpr SignalSet kStops{Signal::Stop, Signal::Tstp, Signal::Ttin, Signal::Ttou};
 constexpr SignalSet kTerminalStops{Signal::Tstp, Signal::Ttin, Signal::Ttou};
-constexpr SignalSet kDumps{Signal::Quit, Signal::Ill, Signal::Trap, Signal::Abrt, Signal::Fpe, Signal::Bus, Signal::Segv, Signal::Sys, Signal::Xcpu, Signal::Xfsz};
+constexpr SignalSet kDumps{Signal::Quit, Signal::Ill,  Signal::Trap, Signal::Abrt, Signal::Fpe,
+                           Signal::Bus,  Signal::Segv, Signal::Sys,  Signal::Xcpu, Signal::Xfsz};
 
 SignalAction& action_of(Process& p, Signal s) {
     return p.actions[static_cast<std::size_t>(s)];
@@ -39,7 +41,6 @@ void poke(Thread& t) {
     // One that runs in user mode on another CPU enters the kernel.
     interrupt_thread(t);
 }
-
 
 // The part that needs Process::lock. `target` is null for the whole process. Takes over `node`.
 void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node) {
@@ -95,7 +96,9 @@ void post(Process& p, Thread* target, const SignalInfo& info, QueuedSignal* node
 
 void update_attention(Thread& t) {
     const Process& p = *t.process;
-    t.attention.store(p.exiting || p.stopped || (p.exec_thread && p.exec_thread != &t) || !deliverable(t).empty(), std::memory_order_seq_cst);
+    t.attention.store(
+        p.exiting || p.stopped || (p.exec_thread && p.exec_thread != &t) || !deliverable(t).empty(),
+        std::memory_order_seq_cst);
 }
 
 std::atomic<std::uint32_t> stopped_processes{0};
@@ -115,7 +118,8 @@ void set_stopped(Process& p, bool stopped) {
 // Without the lock: what it looks at, once true, stays so until the thread has ended.
 bool must_end(const Thread& t) {
     const Process& p = *t.process;
-    return p.exiting || (p.exec_thread && p.exec_thread != &t) || p.pending.set().has(Signal::Kill) || t.signals.pending.set().has(Signal::Kill);
+    return p.exiting || (p.exec_thread && p.exec_thread != &t) ||
+           p.pending.set().has(Signal::Kill) || t.signals.pending.set().has(Signal::Kill);
 }
 
 bool signal_has_come(Thread& t) {
@@ -175,8 +179,9 @@ bool may_signal(Process& target, Signal signal) {
     if (&me == &target)
         return true;
     const Credentials &mine = me.credentials, &theirs = target.credentials;
-    return mine.effective_user == 0 || mine.effective_user == theirs.real_user || mine.effective_user == theirs.saved_user ||
-           mine.real_user == theirs.real_user || mine.real_user == theirs.saved_user ||
+    return mine.effective_user == 0 || mine.effective_user == theirs.real_user ||
+           mine.effective_user == theirs.saved_user || mine.real_user == theirs.real_user ||
+           mine.real_user == theirs.saved_user ||
            (signal == Signal::Cont && me.group->session == target.group->session);
 }
 
@@ -341,7 +346,8 @@ bool ignores_or_blocks(Signal s) {
 
 bool is_orphaned_group(ProcessGroup& group) {
     for (Process& p : group.members)
-        if (p.parent && p.state != ProcessState::Zombie && p.parent->group != p.group && p.parent->group && p.parent->group->session == group.session)
+        if (p.parent && p.state != ProcessState::Zombie && p.parent->group != p.group &&
+            p.parent->group && p.parent->group->session == group.session)
             return false;
     return true;
 }
@@ -368,7 +374,11 @@ void report_stop(Process& p, Signal signal) {
         return;
     parent->child_changed.wake_all();
     if (!(action_of(*parent, Signal::Chld).flags & SignalAction::kNoChildStop))
-        send_signal(*parent, {.signal = Signal::Chld, .cause = SignalCause::ChildStopped, .process = p.id, .user = p.credentials.real_user, .status = static_cast<std::int32_t>(signal)});
+        send_signal(*parent, {.signal = Signal::Chld,
+                              .cause = SignalCause::ChildStopped,
+                              .process = p.id,
+                              .user = p.credentials.real_user,
+                              .status = static_cast<std::int32_t>(signal)});
 }
 
 // The default action of a stop signal; the guard's lock is p.lock.
@@ -395,8 +405,8 @@ void stop(Process& p, Signal signal, SpinGuard& guard) {
     guard.relock();
 }
 
-// A traced process stops until its tracer resumes it. -> the signal that the tracer lets through; `info` is told of
-// another one. The guard's lock is p.lock.
+// A traced process stops until its tracer resumes it. -> the signal that the tracer lets through;
+// `info` is told of another one. The guard's lock is p.lock.
 Signal ask_tracer(Process& p, SignalInfo& info, SpinGuard& guard) {
     if (p.stopped || p.exiting)
         return info.signal;
@@ -417,8 +427,9 @@ Signal ask_tracer(Process& p, SignalInfo& info, SpinGuard& guard) {
 void log_fatal(Process& p, Thread& me, const TrapFrame& frame, const SignalInfo& info) {
     if (!kDumps.has(info.signal))
         return;
-    log("{} (pid {} tid {}) killed by signal {} (address {:x}, rip {:x}, rsp {:x})", static_cast<const char*>(p.command), p.id, me.id,
-        static_cast<unsigned>(info.signal), info.address, frame.rip, frame.rsp);
+    log("{} (pid {} tid {}) killed by signal {} (address {:x}, rip {:x}, rsp {:x})",
+        static_cast<const char*>(p.command), p.id, me.id, static_cast<unsigned>(info.signal),
+        info.address, frame.rip, frame.rsp);
 }
 
 }  // namespace
@@ -437,12 +448,14 @@ void deliver_signals(TrapFrame& frame) {
             continue;
         }
         // Synchronous ones and SIGKILL come before what others sent.
-        PendingSignals& from = (me.signals.pending.set() & ~me.signals.mask).empty() ? p.pending : me.signals.pending;
+        PendingSignals& from =
+            (me.signals.pending.set() & ~me.signals.mask).empty() ? p.pending : me.signals.pending;
         const SignalSet ready = from.set() & ~me.signals.mask;
         Signal s = p.pending.set().has(Signal::Kill) ? Signal::Kill : ready.first();
         if (s == Signal::None)
             break;
-        SignalInfo info = s == Signal::Kill ? (p.pending.set().has(s) ? p.pending : from).take(s) : from.take(s);
+        SignalInfo info =
+            s == Signal::Kill ? (p.pending.set().has(s) ? p.pending : from).take(s) : from.take(s);
         if (p.traced && s != Signal::Kill) {
             s = ask_tracer(p, info, guard);
             if (s == Signal::None)
@@ -465,7 +478,8 @@ void deliver_signals(TrapFrame& frame) {
         }
 
         // A handler.
-        const SignalSet old_mask = me.signals.restore_mask ? me.signals.saved_mask : me.signals.mask;
+        const SignalSet old_mask =
+            me.signals.restore_mask ? me.signals.saved_mask : me.signals.mask;
         me.signals.restore_mask = false;
         if (taken.flags & SignalAction::kResetHand)
             action.handler = kSignalDefault;
@@ -483,7 +497,8 @@ void deliver_signals(TrapFrame& frame) {
             me.restart = SyscallRestart::None;
         }
         if (!p.personality->push_signal_frame(frame, info, taken, old_mask)) {
-            log("{} (pid {}): no room for the frame of signal {}", static_cast<const char*>(p.command), p.id, static_cast<unsigned>(s));
+            log("{} (pid {}): no room for the frame of signal {}",
+                static_cast<const char*>(p.command), p.id, static_cast<unsigned>(s));
             exit_process_by_signal(Signal::Segv);
         }
         guard.relock();

@@ -5,16 +5,19 @@
 
 namespace skep::kernel {
 
-// To the process: any thread that does not block it takes it. With process_lock held or the process otherwise kept alive.
+// To the process: any thread that does not block it takes it. With process_lock held or the process
+// otherwise kept alive.
 void send_signal(Process& process, const SignalInfo& info);
 void send_signal(Thread& thread, const SignalInfo& info);
 // To every member; process_lock is taken. NoEnt groups are ignored. -> how many got it.
 unsigned send_signal_to_group(ProcessId group, const SignalInfo& info);
 // With process_lock held.
 unsigned send_signal_to_group_locked(ProcessGroup& group, const SignalInfo& info);
-// kill(2): id > 0 a process, 0 the own group, -1 everyone, < -1 a group. Errors: Srch, Perm. Signal::None only checks.
+// kill(2): id > 0 a process, 0 the own group, -1 everyone, < -1 a group. Errors: Srch, Perm.
+// Signal::None only checks.
 Result<> kill(std::int32_t id, const SignalInfo& info);
-Result<> kill_thread(std::int32_t process, std::int32_t thread, const SignalInfo& info);  // process <= 0: any
+Result<> kill_thread(std::int32_t process, std::int32_t thread,
+                     const SignalInfo& info);  // process <= 0: any
 
 // An exception of the current thread: delivered even if blocked or ignored (then it kills).
 void raise_exception(const SignalInfo& info);
@@ -26,7 +29,8 @@ void set_signal_mask(const SignalSet& mask);
 Result<> signal_suspend(const SignalSet& mask);
 // sigtimedwait. Errors: Again (deadline), Intr.
 Result<SignalInfo> wait_for_signal(const SignalSet& set, Nanoseconds deadline);
-// The mask counts until a signal handler has been set up or the call ended without one (ppoll, pselect, epoll_pwait).
+// The mask counts until a signal handler has been set up or the call ended without one (ppoll,
+// pselect, epoll_pwait).
 void set_temporary_mask(const SignalSet& mask);
 void restore_mask_now();
 
@@ -34,7 +38,8 @@ void restore_mask_now();
 void deliver_signals(TrapFrame& frame);
 // exec: handlers become default, ignored ones stay; the alternate stack goes.
 void reset_signals_for_exec(Process& process);
-// Recomputes Thread::attention after a change of masks, pending signals or state. With Process::lock held.
+// Recomputes Thread::attention after a change of masks, pending signals or state. With
+// Process::lock held.
 void update_attention(Thread& thread);
 // With Process::lock held. A process that stops, or goes on.
 void set_stopped(Process& process, bool stopped);

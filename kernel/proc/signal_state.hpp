@@ -1,4 +1,5 @@
-// Signals as the kernel keeps them: FreeBSD's numbers (signal(3)), sets of 128. Personalities translate.
+// Signals as the kernel keeps them: FreeBSD's numbers (signal(3)), sets of 128. Personalities
+// translate.
 #pragma once
 
 #include <kernel/base/list.hpp>
@@ -11,9 +12,42 @@
 namespace skep::kernel {
 
 enum class Signal : std::uint8_t {
-    None = 0, Hup, Int, Quit, Ill, Trap, Abrt, Emt, Fpe, Kill, Bus, Segv, Sys, Pipe, Alrm, Term, Urg, Stop, Tstp,
-    Cont, Chld, Ttin, Ttou, Io, Xcpu, Xfsz, VtAlrm, Prof, Winch, Info, Usr1, Usr2, Thr, LibRt,
-    RtMin = 65, RtMax = 126,
+    None = 0,
+    Hup,
+    Int,
+    Quit,
+    Ill,
+    Trap,
+    Abrt,
+    Emt,
+    Fpe,
+    Kill,
+    Bus,
+    Segv,
+    Sys,
+    Pipe,
+    Alrm,
+    Term,
+    Urg,
+    Stop,
+    Tstp,
+    Cont,
+    Chld,
+    Ttin,
+    Ttou,
+    Io,
+    Xcpu,
+    Xfsz,
+    VtAlrm,
+    Prof,
+    Winch,
+    Info,
+    Usr1,
+    Usr2,
+    Thr,
+    LibRt,
+    RtMin = 65,
+    RtMax = 126,
 };
 inline constexpr unsigned kSignals = 128;
 
@@ -33,8 +67,12 @@ class SignalSet {
     constexpr void add(Signal s) { words_[index(s)] |= bit(s); }
     constexpr void remove(Signal s) { words_[index(s)] &= ~bit(s); }
     constexpr bool empty() const { return (words_[0] | words_[1]) == 0; }
-    constexpr SignalSet operator|(const SignalSet& o) const { return {words_[0] | o.words_[0], words_[1] | o.words_[1]}; }
-    constexpr SignalSet operator&(const SignalSet& o) const { return {words_[0] & o.words_[0], words_[1] & o.words_[1]}; }
+    constexpr SignalSet operator|(const SignalSet& o) const {
+        return {words_[0] | o.words_[0], words_[1] | o.words_[1]};
+    }
+    constexpr SignalSet operator&(const SignalSet& o) const {
+        return {words_[0] & o.words_[0], words_[1] & o.words_[1]};
+    }
     constexpr SignalSet operator~() const { return {~words_[0], ~words_[1]}; }
     // The lowest one; None if empty.
     constexpr Signal first() const {
@@ -46,7 +84,9 @@ class SignalSet {
   private:
     constexpr SignalSet(std::uint64_t low, std::uint64_t high) : words_{low, high} {}
     static constexpr std::size_t index(Signal s) { return static_cast<std::size_t>(s) / 64; }
-    static constexpr std::uint64_t bit(Signal s) { return std::uint64_t{1} << static_cast<unsigned>(s) % 64; }
+    static constexpr std::uint64_t bit(Signal s) {
+        return std::uint64_t{1} << static_cast<unsigned>(s) % 64;
+    }
     std::array<std::uint64_t, 2> words_{};
 };
 
@@ -59,12 +99,25 @@ enum class SignalCause : std::uint8_t {
     Queue,   // sigqueue
     Timer,
     Kernel,
-    ChildExited, ChildKilled, ChildDumped, ChildStopped, ChildContinued,
-    NotMapped, NoAccess,     // SEGV
-    BadAddress, Misaligned,  // BUS
-    IntegerDivide, FloatDivide, FloatOverflow, FloatUnderflow, FloatInexact, FloatInvalid,  // FPE
-    IllegalOpcode, PrivilegedOpcode,  // ILL
-    Breakpoint, Trace,                // TRAP
+    ChildExited,
+    ChildKilled,
+    ChildDumped,
+    ChildStopped,
+    ChildContinued,
+    NotMapped,
+    NoAccess,  // SEGV
+    BadAddress,
+    Misaligned,  // BUS
+    IntegerDivide,
+    FloatDivide,
+    FloatOverflow,
+    FloatUnderflow,
+    FloatInexact,
+    FloatInvalid,  // FPE
+    IllegalOpcode,
+    PrivilegedOpcode,  // ILL
+    Breakpoint,
+    Trace,  // TRAP
 };
 
 struct SignalInfo {
@@ -75,8 +128,8 @@ struct SignalInfo {
     std::uint32_t user = 0;
     std::int32_t status = 0;
     UserAddr address = 0;
-    std::uint64_t value = 0;       // sigval
-    std::int32_t raw_code = 0;     // of Queue: what the sender gave (below 0)
+    std::uint64_t value = 0;    // sigval
+    std::int32_t raw_code = 0;  // of Queue: what the sender gave (below 0)
     std::uint32_t trap = 0, trap_error = 0;
 };
 
@@ -101,7 +154,15 @@ class PendingSignals {
 };
 
 struct SignalAction {
-    enum Flag : std::uint32_t { kOnStack = 1, kRestart = 2, kResetHand = 4, kNoChildStop = 8, kNoDefer = 16, kNoChildWait = 32, kSigInfo = 64 };
+    enum Flag : std::uint32_t {
+        kOnStack = 1,
+        kRestart = 2,
+        kResetHand = 4,
+        kNoChildStop = 8,
+        kNoDefer = 16,
+        kNoChildWait = 32,
+        kSigInfo = 64
+    };
     UserAddr handler = 0;  // kDefault, kIgnore or a function
     UserAddr restorer = 0;
     std::uint32_t flags = 0;

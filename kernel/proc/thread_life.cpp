@@ -112,7 +112,8 @@ Result<> copy_process(Process& parent, Process& child, const ForkOptions& option
                 action = {};
     child.parent_signal = options.exit_signal;
     child.started = monotonic_now();
-    child.descriptors = options.share_files ? parent.descriptors : SKEP_TRY(parent.descriptors->copy());
+    child.descriptors =
+        options.share_files ? parent.descriptors : SKEP_TRY(parent.descriptors->copy());
     if (options.descriptor)
         SKEP_TRY(child.descriptors->close(options.descriptor_number));
     child.fs = options.share_fs ? parent.fs : SKEP_TRY(parent.fs->copy());
@@ -152,7 +153,8 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
     bool interrupted;
     {
         const SpinGuard guard(process_lock);
-        // A signal that the group got meanwhile is for the child too, which was not in it yet: the call begins anew after it.
+        // A signal that the group got meanwhile is for the child too, which was not in it yet: the
+        // call begins anew after it.
         interrupted = must_end(me) || signal_has_come(me);
         if (!interrupted) {
             if (options.descriptor)
@@ -174,11 +176,13 @@ Result<ProcessId> fork_process(const ForkOptions& options, const ThreadStart& st
     start_thread(*thread);
     if (options.wait_for_exec) {
         SpinGuard guard(child->lock);
-        // Other signals than the last wait for the child. They would end an interruptible sleep at once, again and again.
+        // Other signals than the last wait for the child. They would end an interruptible sleep at
+        // once, again and again.
         constexpr Nanoseconds kLook = 10'000'000;
         while (!child->vfork_done && !must_end(me))
             if (!child->vfork_left.wait(guard))
-                (void)child->vfork_left.wait(guard, Sleep::Uninterruptible, monotonic_now() + kLook);
+                (void)child->vfork_left.wait(guard, Sleep::Uninterruptible,
+                                             monotonic_now() + kLook);
     }
     parent.life_events.notify(kProcessFork);
     return *id;

@@ -57,7 +57,8 @@ Result<> kill_traced(ProcessId id) {
 void trace_exec() {
     Process& me = current_process();
     if (me.traced)
-        send_signal(current_thread(), {.signal = Signal::Trap, .cause = SignalCause::Trace, .process = me.id});
+        send_signal(current_thread(),
+                    {.signal = Signal::Trap, .cause = SignalCause::Trace, .process = me.id});
 }
 
 }  // namespace skep::kernel

@@ -1,5 +1,5 @@
-// Tracing a child (ptrace(2)): a traced process stops, and tells its parent, before a signal other than SIGKILL is
-// delivered and after it has executed a program. The parent is the tracer.
+// Tracing a child (ptrace(2)): a traced process stops, and tells its parent, before a signal other
+// than SIGKILL is delivered and after it has executed a program. The parent is the tracer.
 #pragma once
 
 #include <kernel/proc/process.hpp>
@@ -10,8 +10,8 @@ namespace skep::kernel {
 // The calling process asks its parent to trace it. Busy: it does already.
 Result<> be_traced();
 
-// Of a traced child of the caller that is stopped. Srch: there is no such process; Perm: it is not the caller's to
-// trace; Busy: it runs.
+// Of a traced child of the caller that is stopped. Srch: there is no such process; Perm: it is not
+// the caller's to trace; Busy: it runs.
 Result<> continue_traced(ProcessId child, Signal signal);  // with the signal delivered, or None
 Result<> stop_tracing(ProcessId child, Signal signal);
 Result<> kill_traced(ProcessId child);

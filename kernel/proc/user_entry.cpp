@@ -23,32 +23,32 @@ SignalInfo exception_info(const TrapFrame& frame, std::uint64_t address) {
         info.cause = cause;
     };
     switch (static_cast<TrapVector>(frame.vector)) {
-    case TrapVector::DivideError:
-        set(Signal::Fpe, SignalCause::IntegerDivide);
-        break;
-    case TrapVector::Debug:
-        set(Signal::Trap, SignalCause::Trace);
-        break;
-    case TrapVector::Breakpoint:
-        set(Signal::Trap, SignalCause::Breakpoint);
-        break;
-    case TrapVector::InvalidOpcode:
-    case TrapVector::DeviceNotAvailable:
-        set(Signal::Ill, SignalCause::IllegalOpcode);
-        break;
-    case TrapVector::AlignmentCheck:
-        set(Signal::Bus, SignalCause::Misaligned);
-        break;
-    case TrapVector::FloatingPoint:
-    case TrapVector::SimdFloatingPoint:
-        set(Signal::Fpe, SignalCause::FloatInvalid);
-        break;
-    case TrapVector::PageFault:
-        info.address = address;
-        break;
-    default:
-        info.address = 0;
-        break;
+        case TrapVector::DivideError:
+            set(Signal::Fpe, SignalCause::IntegerDivide);
+            break;
+        case TrapVector::Debug:
+            set(Signal::Trap, SignalCause::Trace);
+            break;
+        case TrapVector::Breakpoint:
+            set(Signal::Trap, SignalCause::Breakpoint);
+            break;
+        case TrapVector::InvalidOpcode:
+        case TrapVector::DeviceNotAvailable:
+            set(Signal::Ill, SignalCause::IllegalOpcode);
+            break;
+        case TrapVector::AlignmentCheck:
+            set(Signal::Bus, SignalCause::Misaligned);
+            break;
+        case TrapVector::FloatingPoint:
+        case TrapVector::SimdFloatingPoint:
+            set(Signal::Fpe, SignalCause::FloatInvalid);
+            break;
+        case TrapVector::PageFault:
+            info.address = address;
+            break;
+        default:
+            info.address = 0;
+            break;
     }
     return info;
 }
@@ -62,7 +62,8 @@ Result<> resolve(std::uint64_t address, std::uint64_t error) {
     const Thread& me = current_thread();
     if (!me.process || !me.process->map || error & kFaultReserved)
         return fail(Errno::Fault);
-    // Without memory the access is tried again until some is there, unless this is the process that has to make room.
+    // Without memory the access is tried again until some is there, unless this is the process that
+    // has to make room.
     for (;;) {
         const Result<> resolved = me.process->map->fault(address, access);
         if (resolved || resolved.error() != Errno::NoMem || must_end(me) || !relieve_memory())
@@ -83,19 +84,19 @@ void handle_user_exception(TrapFrame& frame, std::uint64_t address) {
         if (resolved)
             return;
         switch (resolved.error()) {
-        case Errno::Acces:
-            info.cause = SignalCause::NoAccess;
-            break;
-        case Errno::Io:
-            info.signal = Signal::Bus;
-            info.cause = SignalCause::BadAddress;
-            break;
-        case Errno::NoMem:
-            info.signal = Signal::Kill;
-            break;
-        default:
-            info.cause = SignalCause::NotMapped;
-            break;
+            case Errno::Acces:
+                info.cause = SignalCause::NoAccess;
+                break;
+            case Errno::Io:
+                info.signal = Signal::Bus;
+                info.cause = SignalCause::BadAddress;
+                break;
+            case Errno::NoMem:
+                info.signal = Signal::Kill;
+                break;
+            default:
+                info.cause = SignalCause::NotMapped;
+                break;
         }
     }
     raise_exception(info);
@@ -130,7 +131,8 @@ extern "C" void syscall_dispatch(TrapFrame* frame) {
     std::uint64_t arguments[6];
     const std::uint64_t number = personality.syscall_number(*frame, arguments);
     const Syscall* call = personality.find_syscall(number);
-    const Result<std::uint64_t> result = call ? call->handler(arguments) : unknown_syscall(personality, number);
+    const Result<std::uint64_t> result =
+        call ? call->handler(arguments) : unknown_syscall(personality, number);
     if (result || result.error() < Errno::Restart)
         personality.set_result(*frame, result);
     else if (result.error() == Errno::Restart)

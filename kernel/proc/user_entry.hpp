@@ -11,8 +11,8 @@ namespace skep::kernel {
 void handle_user_exception(TrapFrame& frame, std::uint64_t fault_address);
 // A page fault on a user address with the given error code, in user or kernel mode: -> resolved.
 bool resolve_user_fault(std::uint64_t address, std::uint64_t error);
-// Before every return to user mode, interrupts masked: reschedules, delivers signals, ends the thread if its
-// process dies. Returns with interrupts masked and nothing pending.
+// Before every return to user mode, interrupts masked: reschedules, delivers signals, ends the
+// thread if its process dies. Returns with interrupts masked and nothing pending.
 void finish_user_entry(TrapFrame& frame);
 
 }  // namespace skep::kernel

@@ -1,4 +1,5 @@
-// What other parts of the kernel need of threads. struct Thread itself: kernel/sched/thread_impl.hpp.
+// What other parts of the kernel need of threads. struct Thread itself:
+// kernel/sched/thread_impl.hpp.
 #pragma once
 
 #include <kernel/base/errno.hpp>

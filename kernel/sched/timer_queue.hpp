@@ -12,7 +12,9 @@ class TimerQueue {
     // Interrupts masked, on the queue's own CPU: runs what is due.
     void run(Nanoseconds now);
     Nanoseconds next_deadline();
-    bool is_running(const Timer& timer) const { return running_.load(std::memory_order_acquire) == &timer; }
+    bool is_running(const Timer& timer) const {
+        return running_.load(std::memory_order_acquire) == &timer;
+    }
 
   private:
     struct Earlier {

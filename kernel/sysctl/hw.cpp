@@ -50,14 +50,34 @@ constexpr Node kHw[] = {
     {.number = 2, .name = "model", .type = Type::String, .format = "A", .read = read_model},
     {.number = 3, .name = "ncpu", .type = Type::Int, .format = "I", .read = number<cpus_online>},
     int_node<1234>(4, "byteorder"),
-    {.number = 5, .name = "physmem", .type = Type::UnsignedLong, .format = "LU", .read = number<physical_memory>},
-    {.number = 6, .name = "usermem", .type = Type::UnsignedLong, .format = "LU", .read = number<user_memory>},
+    {.number = 5,
+     .name = "physmem",
+     .type = Type::UnsignedLong,
+     .format = "LU",
+     .read = number<physical_memory>},
+    {.number = 6,
+     .name = "usermem",
+     .type = Type::UnsignedLong,
+     .format = "LU",
+     .read = number<user_memory>},
     int_node<kPageSize>(7, "pagesize"),
     int_node<1>(10, "floatingpoint"),
     text_node<kMachine>(11, "machine_arch"),
-    {.number = 12, .name = "realmem", .type = Type::UnsignedLong, .format = "LU", .read = number<physical_memory>},
-    {.number = 256, .name = "availpages", .type = Type::UnsignedLong, .format = "LU", .read = number<available_pages>},
-    {.number = 257, .name = "pagesizes", .type = Type::UnsignedLong, .format = "LU", .read = read_page_sizes},
+    {.number = 12,
+     .name = "realmem",
+     .type = Type::UnsignedLong,
+     .format = "LU",
+     .read = number<physical_memory>},
+    {.number = 256,
+     .name = "availpages",
+     .type = Type::UnsignedLong,
+     .format = "LU",
+     .read = number<available_pages>},
+    {.number = 257,
+     .name = "pagesizes",
+     .type = Type::UnsignedLong,
+     .format = "LU",
+     .read = read_page_sizes},
 };
 
 // --- vm ---
@@ -73,7 +93,8 @@ Result<> read_load(Numbers, Value& out) {
 
 Result<> read_total(Numbers, Value& out) {
     struct Total {  // sys/vmmeter.h, struct vmtotal
-        std::uint64_t virtual_all, virtual_active, real_all, real_active, shared_virtual, shared_virtual_active, shared_real, shared_real_active, free;
+        std::uint64_t virtual_all, virtual_active, real_all, real_active, shared_virtual,
+            shared_virtual_active, shared_real, shared_real_active, free;
         std::int16_t runnable, disk_wait, page_wait, sleeping, swapped;
         std::uint16_t padding[3];
     };
@@ -94,8 +115,10 @@ std::uint32_t free_pages() {
 std::uint32_t used_pages() {
     return total_pages() - free_pages();
 }
-constexpr Node unsigned_node(std::int32_t number, std::string_view name, Result<> (*read)(Numbers, Value&)) {
-    return {.number = number, .name = name, .type = Type::UnsignedInt, .format = "IU", .read = read};
+constexpr Node unsigned_node(std::int32_t number, std::string_view name,
+                             Result<> (*read)(Numbers, Value&)) {
+    return {
+        .number = number, .name = name, .type = Type::UnsignedInt, .format = "IU", .read = read};
 }
 
 constexpr Node kVmStatsVm[] = {
@@ -115,15 +138,31 @@ constexpr Node kVmStats[] = {tree_node(256, "vm", kVmStatsVmNodes)};
 constexpr std::span<const Node> kVmStatsNodes = kVmStats;
 
 constexpr Node kVm[] = {
-    {.number = 1, .name = "vmtotal", .type = Type::Opaque, .format = "S,vmtotal", .read = read_total},
-    {.number = 2, .name = "loadavg", .type = Type::Opaque, .format = "S,loadavg", .read = read_load},
+    {.number = 1,
+     .name = "vmtotal",
+     .type = Type::Opaque,
+     .format = "S,vmtotal",
+     .read = read_total},
+    {.number = 2,
+     .name = "loadavg",
+     .type = Type::Opaque,
+     .format = "S,loadavg",
+     .read = read_load},
     tree_node(256, "stats", kVmStatsNodes),
-    {.number = 257, .name = "swap_total", .type = Type::Unsigned64, .format = "QU", .read = constant<std::uint64_t{0}>},
+    {.number = 257,
+     .name = "swap_total",
+     .type = Type::Unsigned64,
+     .format = "QU",
+     .read = constant<std::uint64_t{0}>},
     int_node<0>(12, "overcommit"),
 };
 
 constexpr Node kMachdep[] = {
-    {.number = 256, .name = "tsc_freq", .type = Type::Unsigned64, .format = "QU", .read = number<tsc_frequency>},
+    {.number = 256,
+     .name = "tsc_freq",
+     .type = Type::Unsigned64,
+     .format = "QU",
+     .read = number<tsc_frequency>},
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace {
 
 using namespace freebsd_abi;
 
-constexpr std::string_view kGeneric = "GENERIC", kEmpty = "", kBootFile = "/boot/kernel", kScheduler = "ULE", kTsc = "TSC", kNone = "none", kCoreFile = "%N.core";
+constexpr std::string_view kGeneric = "GENERIC", kEmpty = "", kBootFile = "/boot/kernel",
+                           kScheduler = "ULE", kTsc = "TSC", kNone = "none", kCoreFile = "%N.core";
 constexpr std::string_view kNoUuid = "00000000-0000-0000-0000-000000000000";
 
 Result<> read_host_name(Numbers, Value& out) {
@@ -52,7 +53,8 @@ Result<> read_random(Numbers, Value& out) {
 
 Result<> read_cpu_times(Numbers, Value& out) {
     // user, nice, system, interrupt, idle: all time since boot counts as idle.
-    const std::int64_t ticks[5] = {0, 0, 0, 0, static_cast<std::int64_t>(monotonic_now() / 7'874'016)};
+    const std::int64_t ticks[5] = {0, 0, 0, 0,
+                                   static_cast<std::int64_t>(monotonic_now() / 7'874'016)};
     return out.put(ticks);
 }
 
@@ -78,7 +80,8 @@ std::int32_t cpus_online() {
     return static_cast<std::int32_t>(cpu_count);
 }
 
-constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = StringList::kMaxBytes, kSomaxconn = 4096;
+constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = StringList::kMaxBytes,
+                       kSomaxconn = 4096;
 constexpr std::int32_t kPosix = 200809, kGroups = 32, kIovMax = 1024;
 constexpr std::int32_t kCpuSetSize = 128;  // bytes of a cpuset_t
 constexpr std::uint64_t kMaxSocketBuffer = 2 * 1024 * 1024;
@@ -95,7 +98,11 @@ constexpr Node kSmp[] = {
     int_node<1>(257, "active"),
     int_node<0>(258, "disabled"),
     {.number = 259, .name = "cpus", .type = Type::Int, .format = "I", .read = number<cpus_online>},
-    {.number = 260, .name = "maxid", .type = Type::UnsignedInt, .format = "IU", .read = constant<std::uint32_t{kMaxCpus - 1}>},
+    {.number = 260,
+     .name = "maxid",
+     .type = Type::UnsignedInt,
+     .format = "IU",
+     .read = constant<std::uint32_t{kMaxCpus - 1}>},
 };
 constexpr std::span<const Node> kSmpNodes = kSmp;
 
@@ -103,10 +110,12 @@ constexpr Node kThreads[] = {int_node<kMaxProcesses>(256, "max_threads_per_proc"
 constexpr std::span<const Node> kThreadsNodes = kThreads;
 
 // feature_present(3)
-constexpr Node kFeatures[] = {int_node<1>(256, "inet"), int_node<1>(257, "inet6"), int_node<1>(258, "posix_shm")};
+constexpr Node kFeatures[] = {int_node<1>(256, "inet"), int_node<1>(257, "inet6"),
+                              int_node<1>(258, "posix_shm")};
 constexpr std::span<const Node> kFeaturesNodes = kFeatures;
 
-constexpr Node kSched[] = {text_node<kScheduler>(256, "name"), int_node<kCpuSetSize>(257, "cpusetsize")};
+constexpr Node kSched[] = {text_node<kScheduler>(256, "name"),
+                           int_node<kCpuSetSize>(257, "cpusetsize")};
 constexpr std::span<const Node> kSchedNodes = kSched;
 
 constexpr Node kTimecounter[] = {text_node<kTsc>(256, "hardware")};
@@ -122,15 +131,28 @@ constexpr Node kKern[] = {
     int_node<kMaxFiles>(7, "maxfiles"),
     int_node<kArgMax>(8, "argmax"),
     int_node<-1>(9, "securelevel"),
-    {.number = 10, .name = "hostname", .type = Type::String, .format = "A", .read = read_host_name, .write = write_host_name},
+    {.number = 10,
+     .name = "hostname",
+     .type = Type::String,
+     .format = "A",
+     .read = read_host_name,
+     .write = write_host_name},
     long_node<0>(11, "hostid"),
-    {.number = 12, .name = "clockrate", .type = Type::Opaque, .format = "S,clockinfo", .read = read_clock_rate},
+    {.number = 12,
+     .name = "clockrate",
+     .type = Type::Opaque,
+     .format = "S,clockinfo",
+     .read = read_clock_rate},
     tree_node(14, "proc", kern_proc_nodes),
     int_node<kPosix>(17, "posix1version"),
     int_node<kGroups>(18, "ngroups"),
     int_node<1>(19, "job_control"),
     int_node<1>(20, "saved_ids"),
-    {.number = 21, .name = "boottime", .type = Type::Opaque, .format = "S,timeval", .read = read_boot_time},
+    {.number = 21,
+     .name = "boottime",
+     .type = Type::Opaque,
+     .format = "S,timeval",
+     .read = read_boot_time},
     text_node<kEmpty>(22, "domainname"),
     int_node<kReleaseDate>(24, "osreldate"),
     text_node<kBootFile>(26, "bootfile"),
@@ -148,12 +170,20 @@ constexpr Node kKern[] = {
     tree_node(258, "timecounter", kTimecounterNodes),
     text_node<kGeneric>(259, "ident"),
     int_node<2048>(261, "fscale"),
-    {.number = 262, .name = "ccpu", .type = Type::UnsignedInt, .format = "IU", .read = constant<std::uint32_t{1948}>},  // exp(-1/20) of fscale
-    int_node<3>(263, "stackprot"),  // PROT_READ | PROT_WRITE
+    {.number = 262,
+     .name = "ccpu",
+     .type = Type::UnsignedInt,
+     .format = "IU",
+     .read = constant<std::uint32_t{1948}>},  // exp(-1/20) of fscale
+    int_node<3>(263, "stackprot"),            // PROT_READ | PROT_WRITE
     int_node<99999>(264, "pid_max"),
     text_node<kMachine>(265, "supported_archs"),
     text_node<kNone>(266, "vm_guest"),
-    {.number = 267, .name = "cp_times", .type = Type::Long, .format = "LU", .read = read_every_cpu_times},
+    {.number = 267,
+     .name = "cp_times",
+     .type = Type::Long,
+     .format = "LU",
+     .read = read_every_cpu_times},
     tree_node(268, "threads", kThreadsNodes),
     tree_node(269, "features", kFeaturesNodes),
     int_node<0>(271, "sugid_coredump"),

@@ -106,7 +106,9 @@ Result<> read_trampoline(Numbers rest, Value& out) {
     struct Place {
         std::uint64_t start, end, spare[4];
     };
-    return out.put(Place{freebsd_abi::kSharedPageTrampoline, freebsd_abi::kSharedPageTrampoline + freebsd_abi::kTrampolineSize, {}});
+    return out.put(Place{freebsd_abi::kSharedPageTrampoline,
+                         freebsd_abi::kSharedPageTrampoline + freebsd_abi::kTrampolineSize,
+                         {}});
 }
 
 Result<> read_descriptor_count(Numbers rest, Value& out) {
@@ -121,8 +123,14 @@ Result<> read_descriptor_count(Numbers rest, Value& out) {
     return out.put(static_cast<std::int32_t>(table->open_count()));
 }
 
-constexpr Node leaf(std::int32_t number, std::string_view name, Type type, std::string_view format, Result<> (*read)(Numbers, Value&)) {
-    return {.number = number, .name = name, .type = type, .format = format, .read = read, .open_ended = true};
+constexpr Node leaf(std::int32_t number, std::string_view name, Type type, std::string_view format,
+                    Result<> (*read)(Numbers, Value&)) {
+    return {.number = number,
+            .name = name,
+            .type = type,
+            .format = format,
+            .read = read,
+            .open_ended = true};
 }
 
 constexpr Node kProc[] = {
@@ -133,7 +141,13 @@ constexpr Node kProc[] = {
     process_list<By::Terminal>("tty"),
     process_list<By::User>("uid"),
     process_list<By::RealUser>("ruid"),
-    {.number = 7, .name = "args", .type = Type::Opaque, .format = "", .read = read_arguments, .write = write_arguments, .open_ended = true},
+    {.number = 7,
+     .name = "args",
+     .type = Type::Opaque,
+     .format = "",
+     .read = read_arguments,
+     .write = write_arguments,
+     .open_ended = true},
     process_list<By::Processes>("proc"),
     leaf(9, "sv_name", Type::String, "A", read_emulation),
     process_list<By::RealGroup>("rgid"),

@@ -102,9 +102,12 @@ KinfoProc describe(const Process& p, const Thread* t, Nanoseconds run_time) {
     put_thread(k, t);
     if (p.map) {
         k.mapped_bytes = p.map->mapped_bytes();
-        k.resident_pages = k.resident_before_swap = static_cast<std::int64_t>(p.map->resident_pages());
+        k.resident_pages = k.resident_before_swap =
+            static_cast<std::int64_t>(p.map->resident_pages());
     }
-    k.exit_status = static_cast<std::uint16_t>(p.exit_signal_taken != Signal::None ? static_cast<std::int32_t>(p.exit_signal_taken) : (p.exit_code & 0xff) << 8);
+    k.exit_status = static_cast<std::uint16_t>(p.exit_signal_taken != Signal::None
+                                                   ? static_cast<std::int32_t>(p.exit_signal_taken)
+                                                   : (p.exit_code & 0xff) << 8);
     k.run_microseconds = run_time / kMicrosecond;
     put_time(k.start, realtime_now() - static_cast<std::int64_t>(monotonic_now() - p.started));
     put_time(k.children_time, static_cast<std::int64_t>(p.children_time));
@@ -139,37 +142,39 @@ Result<> put_process(Process& p, bool threads, Value& out) {
 bool matches(const Process& p, By by, std::int32_t id) {
     const auto number = static_cast<std::uint32_t>(id);
     switch (by) {
-    case By::All:
-    case By::Processes:
-        return true;
-    case By::Process:
-        return p.id == id;
-    case By::Group:
-        return p.group && p.group->id == id;
-    case By::Session:
-        return p.group && p.group->session->id == id;
-    case By::User:
-        return p.credentials.effective_user == number;
-    case By::RealUser:
-        return p.credentials.real_user == number;
-    case By::RealGroup:
-        return p.credentials.real_group == number;
-    case By::EffectiveGroup:
-        return p.credentials.effective_group == number;
-    case By::Terminal:
-        return p.group != nullptr;  // put_terminals() chooses
+        case By::All:
+        case By::Processes:
+            return true;
+        case By::Process:
+            return p.id == id;
+        case By::Group:
+            return p.group && p.group->id == id;
+        case By::Session:
+            return p.group && p.group->session->id == id;
+        case By::User:
+            return p.credentials.effective_user == number;
+        case By::RealUser:
+            return p.credentials.real_user == number;
+        case By::RealGroup:
+            return p.credentials.real_group == number;
+        case By::EffectiveGroup:
+            return p.credentials.effective_group == number;
+        case By::Terminal:
+            return p.group != nullptr;  // put_terminals() chooses
     }
     return false;
 }
 
-// Terminals are asked after the processes, whose locks come after theirs. `only`: the others are left out.
+// Terminals are asked after the processes, whose locks come after theirs. `only`: the others are
+// left out.
 void put_terminals(Vector<std::byte>& records, std::optional<std::int32_t> only) {
     std::size_t kept = 0;
     for (std::size_t at = 0; at < records.size(); at += sizeof(KinfoProc)) {
         KinfoProc k;
         std::memcpy(&k, records.data() + at, sizeof k);
         const auto terminal = Tty::controlling_of(k.session);
-        k.terminal = terminal && terminal->device ? freebsd_abi::encode_device(terminal->device) : kNoDevice;
+        k.terminal =
+            terminal && terminal->device ? freebsd_abi::encode_device(terminal->device) : kNoDevice;
         k.terminal_freebsd11 = static_cast<std::uint32_t>(k.terminal);
         k.terminal_group = terminal ? terminal->foreground : -1;
         if (terminal) {

@@ -1,4 +1,5 @@
-// struct kinfo_proc, by which ps(1) and libkvm see a process: sys/user.h of FreeBSD 10 to 14 for amd64.
+// struct kinfo_proc, by which ps(1) and libkvm see a process: sys/user.h of FreeBSD 10 to 14 for
+// amd64.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,8 @@ struct KinfoProc {
     std::int32_t trace_flags;
     std::int8_t state, nice, lock, queue_index;
     std::uint8_t old_cpu, old_last_cpu;
-    char thread_name[17], wait_message[9], login[18], lock_name[9], command[20], emulation[17], login_class[18], more_thread_name[4];
+    char thread_name[17], wait_message[9], login[18], lock_name[9], command[20], emulation[17],
+        login_class[18], more_thread_name[4];
     char spare_strings[46];
     std::int32_t spare_ints[2];
     std::uint64_t terminal;
@@ -48,15 +50,25 @@ struct KinfoProc {
     std::int64_t stop_flags, thread_flags;
 };
 static_assert(sizeof(KinfoProc) == 1088);
-static_assert(offsetof(KinfoProc, process) == 72 && offsetof(KinfoProc, effective_user) == 168 && offsetof(KinfoProc, mapped_bytes) == 256);
-static_assert(offsetof(KinfoProc, start) == 336 && offsetof(KinfoProc, state) == 388 && offsetof(KinfoProc, thread_name) == 394);
-static_assert(offsetof(KinfoProc, command) == 447 && offsetof(KinfoProc, spare_ints) == 552 && offsetof(KinfoProc, terminal) == 560);
-static_assert(offsetof(KinfoProc, thread) == 600 && offsetof(KinfoProc, usage) == 608 && offsetof(KinfoProc, stop_flags) == 1072);
+static_assert(offsetof(KinfoProc, process) == 72 && offsetof(KinfoProc, effective_user) == 168 &&
+              offsetof(KinfoProc, mapped_bytes) == 256);
+static_assert(offsetof(KinfoProc, start) == 336 && offsetof(KinfoProc, state) == 388 &&
+              offsetof(KinfoProc, thread_name) == 394);
+static_assert(offsetof(KinfoProc, command) == 447 && offsetof(KinfoProc, spare_ints) == 552 &&
+              offsetof(KinfoProc, terminal) == 560);
+static_assert(offsetof(KinfoProc, thread) == 600 && offsetof(KinfoProc, usage) == 608 &&
+              offsetof(KinfoProc, stop_flags) == 1072);
 
 // sys/proc.h: p_flag and p_stat.
-inline constexpr std::int64_t kProcessHasTerminal = 0x2, kProcessInMemory = 0x1000'0000, kProcessExecuted = 0x4000;
+inline constexpr std::int64_t kProcessHasTerminal = 0x2, kProcessInMemory = 0x1000'0000,
+                              kProcessExecuted = 0x4000;
 inline constexpr std::int64_t kTerminalActive = 1, kSessionLeader = 2;  // KI_CTTY, KI_SLEADER
-enum class KinfoState : std::int8_t { Run = 2, Sleep = 3, Stop = 4, Zombie = 5 };
+enum class KinfoState : std::int8_t {
+    Run = 2,
+    Sleep = 3,
+    Stop = 4,
+    Zombie = 5
+};
 
 // Written for a device number: no terminal (NODEV).
 inline constexpr std::uint64_t kNoDevice = ~std::uint64_t{0};

@@ -29,7 +29,8 @@ bool first_leaf(const Node& node, Path& path) {
     path.numbers[path.size++] = node.number;
     if (node.type != Type::Node)
         return true;
-    for (const Node* next = following(children_of(node), -1); next; next = following(children_of(node), next->number))
+    for (const Node* next = following(children_of(node), -1); next;
+         next = following(children_of(node), next->number))
         if (first_leaf(*next, path))
             return true;
     path.size--;
@@ -124,7 +125,14 @@ Result<> put_name(std::span<const Node> nodes, Numbers numbers, Value& out) {
 namespace {
 
 // The questions about the tree itself.
-enum : std::int32_t { kName = 1, kNext = 2, kNameToNumbers = 3, kFormat = 4, kDescription = 5, kNextNoSkip = 7 };
+enum : std::int32_t {
+    kName = 1,
+    kNext = 2,
+    kNameToNumbers = 3,
+    kFormat = 4,
+    kDescription = 5,
+    kNextNoSkip = 7
+};
 
 // Of the kind that oidfmt tells: sys/sysctl.h, CTLFLAG_*.
 constexpr std::uint32_t kReadable = 0x8000'0000, kWritable = 0x4000'0000;
@@ -133,27 +141,29 @@ Result<> put_numbers(const Path& path, Value& out) {
     return out.put_bytes(path.numbers, path.size * sizeof path.numbers[0]);
 }
 
-Result<> ask_tree(std::int32_t question, Numbers about, Value& out, std::span<const std::byte> text) {
+Result<> ask_tree(std::int32_t question, Numbers about, Value& out,
+                  std::span<const std::byte> text) {
     switch (question) {
-    case kName:
-        return put_name(root, about, out);
-    case kNext:
-    case kNextNoSkip:
-        return put_numbers(SKEP_TRY(next_leaf(root, about)), out);
-    case kNameToNumbers: {
-        std::string_view name(reinterpret_cast<const char*>(text.data()), text.size());
-        return put_numbers(SKEP_TRY(find_name(root, name.substr(0, name.find('\0')))), out);
-    }
-    case kFormat: {
-        const Node& node = *SKEP_TRY(find(root, about)).node;
-        SKEP_TRY(out.put(static_cast<std::uint32_t>(node.type) | kReadable | (node.write || node.ask ? kWritable : 0)));
-        return out.put_text(node.format);
-    }
-    case kDescription:
-        SKEP_TRY(find(root, about));
-        return out.put_text("");
-    default:
-        return fail(Errno::NoEnt);
+        case kName:
+            return put_name(root, about, out);
+        case kNext:
+        case kNextNoSkip:
+            return put_numbers(SKEP_TRY(next_leaf(root, about)), out);
+        case kNameToNumbers: {
+            std::string_view name(reinterpret_cast<const char*>(text.data()), text.size());
+            return put_numbers(SKEP_TRY(find_name(root, name.substr(0, name.find('\0')))), out);
+        }
+        case kFormat: {
+            const Node& node = *SKEP_TRY(find(root, about)).node;
+            SKEP_TRY(out.put(static_cast<std::uint32_t>(node.type) | kReadable |
+                             (node.write || node.ask ? kWritable : 0)));
+            return out.put_text(node.format);
+        }
+        case kDescription:
+            SKEP_TRY(find(root, about));
+            return out.put_text("");
+        default:
+            return fail(Errno::NoEnt);
     }
 }
 

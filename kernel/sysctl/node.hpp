@@ -12,7 +12,17 @@
 namespace skep::kernel::sysctl {
 
 // sys/sysctl.h, CTLTYPE_*.
-enum class Type : std::uint8_t { Node = 1, Int = 2, String = 3, Signed64 = 4, Opaque = 5, UnsignedInt = 6, Long = 7, UnsignedLong = 8, Unsigned64 = 9 };
+enum class Type : std::uint8_t {
+    Node = 1,
+    Int = 2,
+    String = 3,
+    Signed64 = 4,
+    Opaque = 5,
+    UnsignedInt = 6,
+    Long = 7,
+    UnsignedLong = 8,
+    Unsigned64 = 9
+};
 
 // What a reader fills and a writer takes.
 class Value {
@@ -25,8 +35,7 @@ class Value {
         return {};
     }
     template <typename T>
-        requires std::is_trivially_copyable_v<T>
-    Result<> put(const T& value) {
+    requires std::is_trivially_copyable_v<T> Result<> put(const T& value) {
         return put_bytes(&value, sizeof value);
     }
     Result<> put_text(std::string_view text) {  // with its NUL
@@ -82,8 +91,8 @@ Result<> put_name(std::span<const Node> root, Numbers numbers, Value& out);
 // The whole tree: kernel/sysctl/tree.cpp.
 extern const std::span<const Node> root;
 
-// sysctl(2) without its user memory. `numbers` may be one of the tree's own questions ({0, 1..6}). `fresh` empty
-// with `write` false: only reads. Errors as sysctl(3).
+// sysctl(2) without its user memory. `numbers` may be one of the tree's own questions ({0, 1..6}).
+// `fresh` empty with `write` false: only reads. Errors as sysctl(3).
 Result<> read_or_write(Numbers numbers, Value& old, bool write, std::span<const std::byte> fresh);
 
 }  // namespace skep::kernel::sysctl

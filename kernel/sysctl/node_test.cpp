@@ -23,8 +23,18 @@ const Node kEmptyBranch[] = {{.number = 1, .name = "hollow"}};
 constexpr std::span<const Node> kEmptyBranchNodes = kEmptyBranch;
 const Node kKern[] = {
     {.number = 24, .name = "osreldate", .type = Type::Int, .format = "I", .read = seven},
-    {.number = 10, .name = "hostname", .type = Type::String, .format = "A", .read = seven, .write = write_text},
-    {.number = 12, .name = "pathname", .type = Type::String, .format = "A", .read = echo, .open_ended = true},
+    {.number = 10,
+     .name = "hostname",
+     .type = Type::String,
+     .format = "A",
+     .read = seven,
+     .write = write_text},
+    {.number = 12,
+     .name = "pathname",
+     .type = Type::String,
+     .format = "A",
+     .read = echo,
+     .open_ended = true},
 };
 constexpr std::span<const Node> kKernNodes = kKern;
 

@@ -52,7 +52,11 @@ Result<> read_kinds(Numbers, Value& out) {
 
 constexpr Node kVfs[] = {
     int_node<0>(256, "usermount"),
-    {.number = 257, .name = "conflist", .type = Type::Opaque, .format = "S,xvfsconf", .read = read_kinds},
+    {.number = 257,
+     .name = "conflist",
+     .type = Type::Opaque,
+     .format = "S,xvfsconf",
+     .read = read_kinds},
     long_node<0>(258, "bufspace"),
 };
 

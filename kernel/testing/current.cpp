@@ -1,4 +1,5 @@
-// The calling process of host tests: one process, root, with a file system and descriptors of the test's choice.
+// The calling process of host tests: one process, root, with a file system and descriptors of the
+// test's choice.
 #include <kernel/dev/tty/job_control.hpp>
 #include <kernel/event/process_source.hpp>
 #include <kernel/testing/current.hpp>
@@ -48,7 +49,6 @@ bool current_group_orphaned() {
 std::int32_t session_of_group(std::int32_t group) {
     return group == 0 ? 0 : 100;
 }
-
 
 Result<ProcessSources> process_sources(std::int32_t process) {
     if (process != 0 && process != testing::test_job.process)

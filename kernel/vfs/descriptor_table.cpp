@@ -56,7 +56,8 @@ Result<Ref<File>> DescriptorTable::get(std::uint32_t descriptor) {
     return entries_[descriptor].file;
 }
 
-Result<std::uint32_t> DescriptorTable::add(Ref<File> file, bool close_on_exec, std::uint32_t limit, std::uint32_t minimum) {
+Result<std::uint32_t> DescriptorTable::add(Ref<File> file, bool close_on_exec, std::uint32_t limit,
+                                           std::uint32_t minimum) {
     limit = std::min(limit, kMax);
     if (minimum >= limit)
         return fail(minimum ? Errno::Inval : Errno::MFile);
@@ -79,7 +80,8 @@ Result<std::uint32_t> DescriptorTable::add(Ref<File> file, bool close_on_exec, s
     return descriptor;
 }
 
-Result<> DescriptorTable::replace(std::uint32_t descriptor, Ref<File> file, bool close_on_exec, std::uint32_t limit) {
+Result<> DescriptorTable::replace(std::uint32_t descriptor, Ref<File> file, bool close_on_exec,
+                                  std::uint32_t limit) {
     if (descriptor >= std::min(limit, kMax))
         return fail(Errno::BadF);
     Ref<File> old;
@@ -184,7 +186,8 @@ Result<std::uint32_t> DescriptorTable::next(std::uint32_t from) {
 
 std::uint32_t DescriptorTable::open_count() {
     SpinGuard guard(lock_);
-    return static_cast<std::uint32_t>(std::ranges::count_if(entries_, [](const Entry& e) { return static_cast<bool>(e.file); }));
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(entries_, [](const Entry& e) { return static_cast<bool>(e.file); }));
 }
 
 }  // namespace skep::kernel

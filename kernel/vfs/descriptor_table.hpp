@@ -20,7 +20,8 @@ class DescriptorTable : public RefCounted {
     // BadF
     Result<Ref<File>> get(std::uint32_t descriptor);
     // The lowest free number >= `minimum`. MFile: none below `limit`.
-    Result<std::uint32_t> add(Ref<File>, bool close_on_exec, std::uint32_t limit, std::uint32_t minimum = 0);
+    Result<std::uint32_t> add(Ref<File>, bool close_on_exec, std::uint32_t limit,
+                              std::uint32_t minimum = 0);
     // As dup2: what was there is closed. BadF: `descriptor` >= limit.
     Result<> replace(std::uint32_t descriptor, Ref<File>, bool close_on_exec, std::uint32_t limit);
     Result<> close(std::uint32_t descriptor);
@@ -34,7 +35,8 @@ class DescriptorTable : public RefCounted {
     Result<std::uint32_t> next(std::uint32_t from);
     std::uint32_t open_count();
 
-    // Whose record locks (POSIX) are whose: a process's table, so that any close of a file releases them.
+    // Whose record locks (POSIX) are whose: a process's table, so that any close of a file releases
+    // them.
     const void* lock_owner() const { return this; }
 
   private:

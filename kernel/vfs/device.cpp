@@ -33,7 +33,8 @@ Registry& registry() {
 // The directory that is to have the last component of `name`; missing ones are made.
 Result<Ref<Vnode>> directory_of(std::string_view& name) {
     Ref<Vnode> at = registry().tree->root();
-    for (std::size_t slash; (slash = name.find('/')) != std::string_view::npos; name.remove_prefix(slash + 1)) {
+    for (std::size_t slash; (slash = name.find('/')) != std::string_view::npos;
+         name.remove_prefix(slash + 1)) {
         const std::string_view component = name.substr(0, slash);
         auto found = at->lookup(component);
         if (!found && found.error() == Errno::NoEnt)
@@ -108,7 +109,8 @@ Result<Text> device_name(VnodeType type, std::uint64_t number) {
 Result<> add_device_link(std::string_view name, std::string_view target) {
     MutexGuard guard(registry().lock);
     Ref<Vnode> directory = SKEP_TRY(directory_of(name));
-    SKEP_TRY(directory->create(name, {.type = VnodeType::Symlink, .permissions = 0777, .target = target}));
+    SKEP_TRY(directory->create(
+        name, {.type = VnodeType::Symlink, .permissions = 0777, .target = target}));
     return {};
 }
 
@@ -119,7 +121,8 @@ Result<Ref<FileSystem>> init_devfs() {
     SKEP_TRY(add_device_link("stdin", "/proc/self/fd/0"));
     SKEP_TRY(add_device_link("stdout", "/proc/self/fd/1"));
     SKEP_TRY(add_device_link("stderr", "/proc/self/fd/2"));
-    SKEP_TRY(registry().tree->root()->create("shm", {.type = VnodeType::Directory, .permissions = 01777}));
+    SKEP_TRY(registry().tree->root()->create("shm",
+                                             {.type = VnodeType::Directory, .permissions = 01777}));
     return devfs();
 }
 

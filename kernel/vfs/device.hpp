@@ -1,10 +1,10 @@
-// devfs: the tree of device nodes that drivers fill, mounted on /dev. A node made elsewhere with mknod leads
-// to the same device by its number.
+// devfs: the tree of device nodes that drivers fill, mounted on /dev. A node made elsewhere with
+// mknod leads to the same device by its number.
 #pragma once
 
 #include <kernel/base/ref.hpp>
-#include <kernel/vfs/stat.hpp>
 #include <kernel/vfs/file_system.hpp>
+#include <kernel/vfs/stat.hpp>
 
 #include <string_view>
 
@@ -25,7 +25,8 @@ struct DeviceNode {
     std::uint64_t number = 0;  // 0: a free one of a major of our own
 };
 
-// May be called from boot on (after init_devfs()), by drivers and by processes' ioctls. Exist, NoMem.
+// May be called from boot on (after init_devfs()), by drivers and by processes' ioctls. Exist,
+// NoMem.
 Result<> register_device(const DeviceNode&, Ref<Device>);
 // Open files live on. NoEnt.
 Result<> unregister_device(std::string_view name);

@@ -1,5 +1,5 @@
-// An open file description: what a descriptor refers to. Everything with a descriptor derives from it: open
-// vnodes, pipes, sockets, kqueues, ttys, /dev/vmm.
+// An open file description: what a descriptor refers to. Everything with a descriptor derives from
+// it: open vnodes, pipes, sockets, kqueues, ttys, /dev/vmm.
 #pragma once
 
 #include <kernel/base/ref.hpp>
@@ -25,18 +25,26 @@ class TimerFd;
 class Tty;
 
 // Open-file flags, FreeBSD's numbers (fcntl.h).
-inline constexpr std::uint32_t kOpenRead = 0x1;       // FREAD (O_RDONLY + 1)
-inline constexpr std::uint32_t kOpenWrite = 0x2;      // FWRITE
-inline constexpr std::uint32_t kOpenNonblock = 0x4;   // O_NONBLOCK
-inline constexpr std::uint32_t kOpenAppend = 0x8;     // O_APPEND
-inline constexpr std::uint32_t kOpenAsync = 0x40;     // O_ASYNC
-inline constexpr std::uint32_t kOpenDirect = 0x10000; // O_DIRECT
+inline constexpr std::uint32_t kOpenRead = 0x1;        // FREAD (O_RDONLY + 1)
+inline constexpr std::uint32_t kOpenWrite = 0x2;       // FWRITE
+inline constexpr std::uint32_t kOpenNonblock = 0x4;    // O_NONBLOCK
+inline constexpr std::uint32_t kOpenAppend = 0x8;      // O_APPEND
+inline constexpr std::uint32_t kOpenAsync = 0x40;      // O_ASYNC
+inline constexpr std::uint32_t kOpenDirect = 0x10000;  // O_DIRECT
 inline constexpr std::uint32_t kOpenPath = 0x400000;  // O_PATH: names a file, no reading or writing
 
 // Ours: a write that nobody will read fails without a signal (SO_NOSIGPIPE).
 inline constexpr std::uint32_t kFileNoPipeSignal = 0x80000000;
 
-enum class FileKind : std::uint8_t { Vnode, Pipe, Socket, Kqueue, Tty, Device, Event };
+enum class FileKind : std::uint8_t {
+    Vnode,
+    Pipe,
+    Socket,
+    Kqueue,
+    Tty,
+    Device,
+    Event
+};
 
 struct MmapRequest {
     std::uint64_t offset, size;
@@ -54,16 +62,33 @@ class File : public RefCounted {
     bool nonblocking() const { return flags() & kOpenNonblock; }
 
     // offset: null = the file's own position (or a stream). -> bytes; 0 = end of file.
-    virtual Result<std::size_t> read(Uio&, std::uint64_t* offset) { (void)offset; return fail(Errno::OpNotSupp); }
-    virtual Result<std::size_t> write(Uio&, std::uint64_t* offset) { (void)offset; return fail(Errno::OpNotSupp); }
-    virtual Result<std::uint64_t> seek(std::int64_t offset, int whence) { (void)offset, (void)whence; return fail(Errno::SPipe); }
-    // `argument` is a user pointer or a value; `request` in the caller's personality has been made canonical for
-    // the shared calls (FIONREAD, FIONBIO, termios: kernel/abi/*/ioctl.cpp), else it is passed through.
-    virtual Result<std::uint64_t> ioctl(std::uint64_t request, UserAddr argument) { (void)request, (void)argument; return fail(Errno::NoTty); }
+    virtual Result<std::size_t> read(Uio&, std::uint64_t* offset) {
+        (void)offset;
+        return fail(Errno::OpNotSupp);
+    }
+    virtual Result<std::size_t> write(Uio&, std::uint64_t* offset) {
+        (void)offset;
+        return fail(Errno::OpNotSupp);
+    }
+    virtual Result<std::uint64_t> seek(std::int64_t offset, int whence) {
+        (void)offset, (void)whence;
+        return fail(Errno::SPipe);
+    }
+    // `argument` is a user pointer or a value; `request` in the caller's personality has been made
+    // canonical for the shared calls (FIONREAD, FIONBIO, termios: kernel/abi/*/ioctl.cpp), else it
+    // is passed through.
+    virtual Result<std::uint64_t> ioctl(std::uint64_t request, UserAddr argument) {
+        (void)request, (void)argument;
+        return fail(Errno::NoTty);
+    }
     virtual Result<> stat(FileStat&);  // default: the vnode's
-    virtual Result<> truncate(std::uint64_t size) { (void)size; return fail(Errno::Inval); }
+    virtual Result<> truncate(std::uint64_t size) {
+        (void)size;
+        return fail(Errno::Inval);
+    }
     virtual Result<> sync() { return fail(Errno::Inval); }
-    virtual Result<Ref<VmObject>> mmap(const MmapRequest&, std::uint64_t* object_offset);  // default: NoDev
+    virtual Result<Ref<VmObject>> mmap(const MmapRequest&,
+                                       std::uint64_t* object_offset);  // default: NoDev
     // From position `*position` on, which it moves. NotDir unless it is a directory.
     virtual Result<> read_directory(DirectorySink&);
     // The last descriptor that names this open file goes away (memory may live on).
@@ -86,7 +111,8 @@ class File : public RefCounted {
     virtual TimerFd* timerfd() { return nullptr; }
     virtual ProcessDescriptor* process_descriptor() { return nullptr; }
     virtual linux_abi::SignalFd* signalfd() { return nullptr; }
-    // What /proc/self/fd shows for a file without a name: "pipe", "socket", "anon_inode:[eventpoll]"...
+    // What /proc/self/fd shows for a file without a name: "pipe", "socket",
+    // "anon_inode:[eventpoll]"...
     virtual const char* description() const { return "anon_inode"; }
 
     // Kept by descriptor tables and by messages in flight.
@@ -94,13 +120,18 @@ class File : public RefCounted {
     void descriptor_removed();
     std::uint32_t descriptor_count() const { return descriptors_.load(std::memory_order_relaxed); }
     // close() of one descriptor: event filters that were registered by its number go away.
-    void descriptor_closed(const void* table, std::uint32_t descriptor) { knotes_.remove_descriptor(*this, table, descriptor); }
+    void descriptor_closed(const void* table, std::uint32_t descriptor) {
+        knotes_.remove_descriptor(*this, table, descriptor);
+    }
     KnoteList& knotes() { return knotes_; }
 
     virtual Events ready(Events interest) { return interest & (kReadable | kWritable); }
     virtual EventSource& events() { return events_; }
     // What kevent's `data` shows: bytes that can be read or written, connections that wait.
-    virtual std::uint64_t amount(Events which) { (void)which; return 1; }
+    virtual std::uint64_t amount(Events which) {
+        (void)which;
+        return 1;
+    }
 
   private:
     FileKind kind_;

@@ -1,5 +1,5 @@
-// A file system, and where it is mounted: each is mounted in one place. The mount table's lock comes
-// after every vnode lock.
+// A file system, and where it is mounted: each is mounted in one place. The mount table's lock
+// comes after every vnode lock.
 #pragma once
 
 #include <kernel/base/list.hpp>
@@ -35,8 +35,8 @@ class MountTable {
   public:
     // `on` null: the root file system. Busy: something is mounted there already.
     Result<> mount(Ref<FileSystem>, Ref<Vnode> on, std::string_view source);
-    // `root`: the root of a mounted file system (else Inval). It disappears from the tree at once and lives on
-    // while files in it are open. Busy: other file systems are mounted in it.
+    // `root`: the root of a mounted file system (else Inval). It disappears from the tree at once
+    // and lives on while files in it are open. Busy: other file systems are mounted in it.
     Result<> unmount(Vnode& root);
     Ref<Vnode> root();
     Ref<FileSystem> next(const FileSystem* after);  // to list them; null = the first

@@ -1,5 +1,5 @@
-// A process's place in the tree: root, working directory, umask. Shared by its threads (and by processes made
-// with CLONE_FS).
+// A process's place in the tree: root, working directory, umask. Shared by its threads (and by
+// processes made with CLONE_FS).
 #pragma once
 
 #include <kernel/base/make.hpp>
@@ -12,7 +12,9 @@ class FsContext : public RefCounted {
     FsContext(Ref<Vnode> root, Ref<Vnode> working_directory, std::uint32_t umask = 022)
         : root_(std::move(root)), working_(std::move(working_directory)), umask_(umask) {}
 
-    Result<Ref<FsContext>> copy() { return make_ref<FsContext>(root(), working_directory(), umask()); }
+    Result<Ref<FsContext>> copy() {
+        return make_ref<FsContext>(root(), working_directory(), umask());
+    }
     Ref<Vnode> root() {
         SpinGuard guard(lock_);
         return root_;

@@ -14,23 +14,28 @@ Result<> check(const Actor& actor, Vnode& vnode, std::uint32_t wanted) {
     return check_access(stat, actor.caller, wanted);
 }
 
-// Whether `actor` may remove or rename an entry of `directory`: write access, and where the directory is
-// sticky, ownership of either.
+// Whether `actor` may remove or rename an entry of `directory`: write access, and where the
+// directory is sticky, ownership of either.
 Result<> check_entry_change(const Actor& actor, Vnode& directory, Vnode* entry) {
     FileStat stat;
     SKEP_TRY(directory.stat(stat));
     SKEP_TRY(check_access(stat, actor.caller, kAccessWrite | kAccessExecute));
-    if (!entry || !(stat.mode & kModeSticky) || actor.caller.superuser() || stat.user == actor.caller.user)
+    if (!entry || !(stat.mode & kModeSticky) || actor.caller.superuser() ||
+        stat.user == actor.caller.user)
         return {};
     FileStat own;
     SKEP_TRY(entry->stat(own));
     return own.user == actor.caller.user ? Result<>() : fail(Errno::Perm);
 }
 
-Result<NewFile> new_file(const Actor& actor, Vnode& directory, VnodeType type, std::uint32_t permissions) {
+Result<NewFile> new_file(const Actor& actor, Vnode& directory, VnodeType type,
+                         std::uint32_t permissions) {
     FileStat stat;
     SKEP_TRY(directory.stat(stat));
-    NewFile what{.type = type, .permissions = permissions & ~actor.fs.umask(), .user = actor.caller.user, .group = actor.caller.group};
+    NewFile what{.type = type,
+                 .permissions = permissions & ~actor.fs.umask(),
+                 .user = actor.caller.user,
+                 .group = actor.caller.group};
     if (stat.mode & kModeSetGroup) {  // files inherit the directory's group
         what.group = stat.group;
         if (type == VnodeType::Directory)
@@ -76,7 +81,8 @@ Result<Ref<File>> open_file(const Actor& actor, Place place, const OpenHow& how)
         if (walked.must_be_directory)
             return fail(Errno::IsDir);
         SKEP_TRY(check(actor, *walked.directory, kAccessWrite | kAccessExecute));
-        const NewFile what = SKEP_TRY(new_file(actor, *walked.directory, VnodeType::Regular, how.permissions));
+        const NewFile what =
+            SKEP_TRY(new_file(actor, *walked.directory, VnodeType::Regular, how.permissions));
         auto fresh = walked.directory->create(walked.name(), what);
         if (!fresh && fresh.error() == Errno::Exist && !how.exclusive)
             continue;  // someone else made it meanwhile
@@ -135,16 +141,19 @@ Result<> check_path_access(const Actor& actor, Place place, std::uint32_t wanted
 Result<> make_directory(const Actor& actor, Place place, std::uint32_t permissions) {
     Walked walked;
     SKEP_TRY(walk_to_new(actor, place, walked, true));
-    const NewFile what = SKEP_TRY(new_file(actor, *walked.directory, VnodeType::Directory, permissions));
+    const NewFile what =
+        SKEP_TRY(new_file(actor, *walked.directory, VnodeType::Directory, permissions));
     SKEP_TRY(walked.directory->create(walked.name(), what));
     return {};
 }
 
-Result<> make_node(const Actor& actor, Place place, VnodeType type, std::uint32_t permissions, std::uint64_t device_number) {
+Result<> make_node(const Actor& actor, Place place, VnodeType type, std::uint32_t permissions,
+                   std::uint64_t device_number) {
     const bool device = type == VnodeType::CharDevice || type == VnodeType::BlockDevice;
     if (device && !actor.caller.superuser())
         return fail(Errno::Perm);
-    SKEP_TRY(create_node(actor, place, {.type = type, .permissions = permissions, .device_number = device_number}));
+    SKEP_TRY(create_node(
+        actor, place, {.type = type, .permissions = permissions, .device_number = device_number}));
     return {};
 }
 
@@ -242,12 +251,14 @@ Result<> change_mode(const Actor& actor, Vnode& vnode, std::uint32_t permissions
     return vnode.change({.permissions = permissions});
 }
 
-Result<> change_owner(const Actor& actor, Vnode& vnode, std::optional<std::uint32_t> user, std::optional<std::uint32_t> group) {
+Result<> change_owner(const Actor& actor, Vnode& vnode, std::optional<std::uint32_t> user,
+                      std::optional<std::uint32_t> group) {
     FileStat stat;
     SKEP_TRY(vnode.stat(stat));
     AttributeChange change{.user = user, .group = group};
     if (!actor.caller.superuser()) {
-        if (stat.user != actor.caller.user || (user && *user != stat.user) || (group && !actor.caller.in_group(*group)))
+        if (stat.user != actor.caller.user || (user && *user != stat.user) ||
+            (group && !actor.caller.in_group(*group)))
             return fail(Errno::Perm);
     }
     if (!vnode.is_directory() && (stat.mode & (kModeSetUser | kModeSetGroup)) && (stat.mode & 0111))
@@ -255,7 +266,8 @@ Result<> change_owner(const Actor& actor, Vnode& vnode, std::optional<std::uint3
     return vnode.change(change);
 }
 
-Result<> change_times(const Actor& actor, Vnode& vnode, std::optional<FileTime> accessed, std::optional<FileTime> modified, bool now) {
+Result<> change_times(const Actor& actor, Vnode& vnode, std::optional<FileTime> accessed,
+                      std::optional<FileTime> modified, bool now) {
     FileStat stat;
     SKEP_TRY(vnode.stat(stat));
     if (!actor.caller.superuser() && stat.user != actor.caller.user) {

@@ -1,5 +1,5 @@
-// What system calls do with paths: permissions checked, the caller's root, directory and umask observed.
-// `start` is where a relative path begins. Both personalities call these.
+// What system calls do with paths: permissions checked, the caller's root, directory and umask
+// observed. `start` is where a relative path begins. Both personalities call these.
 #pragma once
 
 #include <kernel/vfs/file.hpp>
@@ -33,7 +33,8 @@ Result<Ref<File>> open_unnamed(const Actor&, Place, const OpenHow&);
 Result<Ref<Vnode>> find_vnode(const Actor&, Place, bool follow);
 Result<> check_path_access(const Actor&, Place, std::uint32_t wanted, bool follow);
 Result<> make_directory(const Actor&, Place, std::uint32_t permissions);
-Result<> make_node(const Actor&, Place, VnodeType, std::uint32_t permissions, std::uint64_t device_number);
+Result<> make_node(const Actor&, Place, VnodeType, std::uint32_t permissions,
+                   std::uint64_t device_number);
 // -> the new vnode (bind of a Unix socket).
 Result<Ref<Vnode>> create_node(const Actor&, Place, const NewFile&);
 Result<> make_link(const Actor&, Place from, bool follow, Place to);
@@ -45,9 +46,11 @@ Result<> rename_path(const Actor&, Place from, Place to, RenameHow);
 
 // Ownership is checked: Perm.
 Result<> change_mode(const Actor&, Vnode&, std::uint32_t permissions);
-Result<> change_owner(const Actor&, Vnode&, std::optional<std::uint32_t> user, std::optional<std::uint32_t> group);
+Result<> change_owner(const Actor&, Vnode&, std::optional<std::uint32_t> user,
+                      std::optional<std::uint32_t> group);
 // `now`: both times are the current one, which writers may set too.
-Result<> change_times(const Actor&, Vnode&, std::optional<FileTime> accessed, std::optional<FileTime> modified, bool now);
+Result<> change_times(const Actor&, Vnode&, std::optional<FileTime> accessed,
+                      std::optional<FileTime> modified, bool now);
 Result<> truncate_vnode(const Actor&, Vnode&, std::uint64_t size);
 Result<> change_directory(const Actor&, Ref<Vnode>);
 

@@ -1,5 +1,6 @@
-// A sparse array of 64-bit words by 64-bit index (0 = nothing there): the pages of a file. A radix tree that is
-// as high as the largest index needs; a file of one page has no nodes at all. The owner locks.
+// A sparse array of 64-bit words by 64-bit index (0 = nothing there): the pages of a file. A radix
+// tree that is as high as the largest index needs; a file of one page has no nodes at all. The
+// owner locks.
 #pragma once
 
 #include <kernel/base/errno.hpp>
@@ -52,7 +53,8 @@ class PageTree {
         *word = value;
         return {};
     }
-    // Calls f(index, word) for each word with first <= index < end; a word that f sets to 0 is gone.
+    // Calls f(index, word) for each word with first <= index < end; a word that f sets to 0 is
+    // gone.
     template <typename F>
     void for_each(std::uint64_t first, std::uint64_t end, F f) {
         if (first < end && (height_ || first == 0))
@@ -80,7 +82,8 @@ class PageTree {
     }
     // The subtree `word` covers the indexes from `base` on.
     template <typename F>
-    static void walk(std::uint64_t& word, unsigned level, std::uint64_t base, std::uint64_t first, std::uint64_t last, F& f) {
+    static void walk(std::uint64_t& word, unsigned level, std::uint64_t base, std::uint64_t first,
+                     std::uint64_t last, F& f) {
         if (!word)
             return;
         if (level == 0) {
@@ -95,7 +98,8 @@ class PageTree {
                 walk(node(word)->words[i], level - 1, low, first, last, f);
         }
     }
-    static std::uint64_t find(std::uint64_t word, unsigned level, std::uint64_t base, std::uint64_t first) {
+    static std::uint64_t find(std::uint64_t word, unsigned level, std::uint64_t base,
+                              std::uint64_t first) {
         if (!word)
             return ~0ull;
         if (level == 0)
@@ -105,7 +109,8 @@ class PageTree {
             const std::uint64_t low = base + (i << shift);
             if (low + ((std::uint64_t{1} << shift) - 1) < first)
                 continue;
-            if (const std::uint64_t found = find(node(word)->words[i], level - 1, low, first); found != ~0ull)
+            if (const std::uint64_t found = find(node(word)->words[i], level - 1, low, first);
+                found != ~0ull)
                 return found;
         }
         return ~0ull;

@@ -29,7 +29,7 @@ class Walker {
     const WalkHow& how_;
     Walked& walked_;
     Ref<Vnode> root_, start_, current_;
-    Text expanded_;           // holds what rest_ refers to after a symlink
+    Text expanded_;  // holds what rest_ refers to after a symlink
     std::string_view rest_;
     unsigned links_ = 0;
 };
@@ -52,7 +52,8 @@ Result<> Walker::run(const Ref<Vnode>& start, std::string_view path) {
     while (!(rest_ = skip_slashes(rest_)).empty()) {
         const std::size_t length = rest_.find('/');
         const std::string_view name = rest_.substr(0, length);
-        const std::string_view after = length == std::string_view::npos ? std::string_view{} : rest_.substr(length);
+        const std::string_view after =
+            length == std::string_view::npos ? std::string_view{} : rest_.substr(length);
         const std::string_view next = skip_slashes(after);
         rest_ = next;
         SKEP_TRY(step(name, next.empty(), after, next.empty() && !after.empty()));
@@ -108,7 +109,8 @@ Result<> Walker::expand(Vnode& link, std::string_view rest) {
     return {};
 }
 
-Result<> Walker::step(std::string_view name, bool last, std::string_view rest, bool trailing_slash) {
+Result<> Walker::step(std::string_view name, bool last, std::string_view rest,
+                      bool trailing_slash) {
     if (!current_->is_directory())
         return fail(Errno::NotDir);
     FileStat stat;
@@ -169,8 +171,8 @@ Result<> check_access(const FileStat& stat, const Caller& caller, std::uint32_t 
     return {};
 }
 
-Result<> walk_path(FsContext& context, const Caller& caller, const Ref<Vnode>& start, std::string_view path,
-                   const WalkHow& how, Walked& walked) {
+Result<> walk_path(FsContext& context, const Caller& caller, const Ref<Vnode>& start,
+                   std::string_view path, const WalkHow& how, Walked& walked) {
     return Walker(context, caller, how, walked).run(start, path);
 }
 

@@ -8,7 +8,9 @@ namespace skep::kernel {
 
 class PathFile final : public File {
   public:
-    PathFile(Ref<Vnode> vnode, std::uint32_t flags) : File(FileKind::Vnode, flags & kOpenPath) { set_vnode(std::move(vnode)); }
+    PathFile(Ref<Vnode> vnode, std::uint32_t flags) : File(FileKind::Vnode, flags & kOpenPath) {
+        set_vnode(std::move(vnode));
+    }
     Result<std::size_t> read(Uio&, std::uint64_t*) override { return fail(Errno::BadF); }
     Result<std::size_t> write(Uio&, std::uint64_t*) override { return fail(Errno::BadF); }
     Result<std::uint64_t> seek(std::int64_t, int) override { return fail(Errno::BadF); }

@@ -28,10 +28,15 @@ class PathTest : public ::testing::Test {
         tmpfs_->on_unmount();
     }
     Actor actor() { return {*fs_, caller_}; }
-    void directory(std::string_view path) { ASSERT_TRUE(make_directory(actor(), {fs_->root(), path}, 0755)); }
-    void link(std::string_view path, std::string_view target) { ASSERT_TRUE(make_symlink(actor(), target, {fs_->root(), path})); }
+    void directory(std::string_view path) {
+        ASSERT_TRUE(make_directory(actor(), {fs_->root(), path}, 0755));
+    }
+    void link(std::string_view path, std::string_view target) {
+        ASSERT_TRUE(make_symlink(actor(), target, {fs_->root(), path}));
+    }
     void file(std::string_view path) {
-        ASSERT_TRUE(open_file(actor(), {fs_->root(), path}, {.flags = kOpenWrite, .create = true, .permissions = 0644}));
+        ASSERT_TRUE(open_file(actor(), {fs_->root(), path},
+                              {.flags = kOpenWrite, .create = true, .permissions = 0644}));
     }
     // "d3", "f4": kind and inode; else the error's number.
     std::string find(std::string_view path, WalkHow how = {}) {
@@ -98,9 +103,12 @@ TEST_F(PathTest, PermissionsOnTheWay) {
     caller_.user = 1000;
     EXPECT_EQ(find("a"), "d2");
     EXPECT_EQ(find("a/b"), error(Errno::Acces));
-    EXPECT_EQ(open_file(actor(), {fs_->root(), "/n"}, {.flags = kOpenWrite, .create = true}).error(), Errno::Acces);
+    EXPECT_EQ(
+        open_file(actor(), {fs_->root(), "/n"}, {.flags = kOpenWrite, .create = true}).error(),
+        Errno::Acces);
     EXPECT_EQ(remove_name(actor(), {fs_->root(), "/l"}).error(), Errno::Acces);
-    EXPECT_EQ(change_mode(actor(), **find_vnode(actor(), {fs_->root(), "/a"}, true), 0777).error(), Errno::Perm);
+    EXPECT_EQ(change_mode(actor(), **find_vnode(actor(), {fs_->root(), "/a"}, true), 0777).error(),
+              Errno::Perm);
 }
 
 TEST_F(PathTest, StickyDirectoryProtectsEntries) {
@@ -125,9 +133,14 @@ TEST_F(PathTest, Mounts) {
     EXPECT_EQ(find("/a/b/inside/../.."), error(Errno::NotDir));
     EXPECT_EQ(find("/a/b", {.no_mounts = true}), error(Errno::XDev));
     EXPECT_EQ(remove_directory(actor(), {fs_->root(), "/a/b"}).error(), Errno::Busy);
-    EXPECT_EQ(rename_path(actor(), {fs_->root(), "/a/b/inside"}, {fs_->root(), "/outside"}, RenameHow::Replace).error(), Errno::XDev);
+    EXPECT_EQ(rename_path(actor(), {fs_->root(), "/a/b/inside"}, {fs_->root(), "/outside"},
+                          RenameHow::Replace)
+                  .error(),
+              Errno::XDev);
     directory("/a/b/deep");
-    EXPECT_EQ((*path_of_directory(*fs_, *find_vnode(actor(), {fs_->root(), "/a/b/deep"}, true))).view(), "/a/b/deep");
+    EXPECT_EQ(
+        (*path_of_directory(*fs_, *find_vnode(actor(), {fs_->root(), "/a/b/deep"}, true))).view(),
+        "/a/b/deep");
     ASSERT_TRUE(mounts().unmount(**find_vnode(actor(), {fs_->root(), "/a/b"}, true)));
     EXPECT_EQ(find("/a/b/c")[0], 'f');
 }
@@ -145,7 +158,8 @@ TEST_F(PathTest, NamesOfDirectories) {
     ASSERT_TRUE(remove_name(actor(), {fs_->root(), "/z/b/c"}));
     ASSERT_TRUE(remove_directory(actor(), {fs_->root(), "/z/b"}));
     EXPECT_EQ(path_of_directory(*fs_, removed).error(), Errno::NoEnt);
-    EXPECT_EQ(open_file(actor(), {removed, "new"}, {.flags = kOpenWrite, .create = true}).error(), Errno::NoEnt);
+    EXPECT_EQ(open_file(actor(), {removed, "new"}, {.flags = kOpenWrite, .create = true}).error(),
+              Errno::NoEnt);
 }
 
 }  // namespace

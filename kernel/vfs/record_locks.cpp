@@ -14,7 +14,8 @@ const RecordLock* RecordLocks::blocker(const RecordLock& wanted) const {
     return nullptr;
 }
 
-// The locks with `change` made: pieces of the owner's older locks outside the range stay. `fresh` has room.
+// The locks with `change` made: pieces of the owner's older locks outside the range stay. `fresh`
+// has room.
 Result<> RecordLocks::apply(const RecordLock& change, Vector<RecordLock>& fresh) const {
     for (const RecordLock& held : locks_) {
         if (held.owner != change.owner || held.last < change.first || held.first > change.last) {

@@ -1,5 +1,5 @@
-// Advisory locks on byte ranges of a file (fcntl), and on the whole file (flock). An owner is a process (its
-// descriptor table: POSIX locks), or an open file (OFD locks, flock).
+// Advisory locks on byte ranges of a file (fcntl), and on the whole file (flock). An owner is a
+// process (its descriptor table: POSIX locks), or an open file (OFD locks, flock).
 #pragma once
 
 #include <kernel/base/vector.hpp>
@@ -9,7 +9,11 @@
 
 namespace skep::kernel {
 
-enum class LockType : std::uint8_t { Shared, Exclusive, Unlock };
+enum class LockType : std::uint8_t {
+    Shared,
+    Exclusive,
+    Unlock
+};
 
 struct RecordLock {
     const void* owner = nullptr;
@@ -20,8 +24,8 @@ struct RecordLock {
 
 class RecordLocks {
   public:
-    // Grants, changes or releases. Without `wait`: Again if another owner's lock is in the way. With: sleeps
-    // until it is gone; Intr; Deadlk is not detected (the sleep ends by signals only).
+    // Grants, changes or releases. Without `wait`: Again if another owner's lock is in the way.
+    // With: sleeps until it is gone; Intr; Deadlk is not detected (the sleep ends by signals only).
     Result<> set(const RecordLock&, bool wait);
     // The first lock that would be in the way of `wanted`; type Unlock: none.
     RecordLock conflict(const RecordLock& wanted);

@@ -36,7 +36,8 @@ TEST(RecordLocks, UnlockSplits) {
 TEST(RecordLocks, WaiterGetsItWhenReleased) {
     RecordLocks locks;
     EXPECT_TRUE(locks.set(lock(&owner_a, LockType::Exclusive, 0, 9), false));
-    std::thread waiter([&] { EXPECT_TRUE(locks.set(lock(&owner_b, LockType::Exclusive, 5, 5), true)); });
+    std::thread waiter(
+        [&] { EXPECT_TRUE(locks.set(lock(&owner_b, LockType::Exclusive, 5, 5), true)); });
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     locks.release_owner(&owner_a);
     waiter.join();

@@ -5,7 +5,15 @@
 
 namespace skep::kernel {
 
-enum class VnodeType : std::uint8_t { Regular, Directory, Symlink, CharDevice, BlockDevice, Fifo, Socket };
+enum class VnodeType : std::uint8_t {
+    Regular,
+    Directory,
+    Symlink,
+    CharDevice,
+    BlockDevice,
+    Fifo,
+    Socket
+};
 
 // Mode bits, alike in both personalities (sys/stat.h).
 inline constexpr std::uint32_t kModeTypeMask = 0170000;
@@ -14,13 +22,20 @@ inline constexpr std::uint32_t kModePermissions = 07777;
 
 constexpr std::uint32_t mode_of(VnodeType type) {
     switch (type) {
-        case VnodeType::Regular: return 0100000;
-        case VnodeType::Directory: return 0040000;
-        case VnodeType::Symlink: return 0120000;
-        case VnodeType::CharDevice: return 0020000;
-        case VnodeType::BlockDevice: return 0060000;
-        case VnodeType::Fifo: return 0010000;
-        case VnodeType::Socket: return 0140000;
+        case VnodeType::Regular:
+            return 0100000;
+        case VnodeType::Directory:
+            return 0040000;
+        case VnodeType::Symlink:
+            return 0120000;
+        case VnodeType::CharDevice:
+            return 0020000;
+        case VnodeType::BlockDevice:
+            return 0060000;
+        case VnodeType::Fifo:
+            return 0010000;
+        case VnodeType::Socket:
+            return 0140000;
     }
     return 0;
 }
@@ -43,8 +58,12 @@ struct FileStat {
 constexpr std::uint64_t device_number(std::uint32_t major, std::uint32_t minor) {
     return std::uint64_t{major} << 32 | minor;
 }
-constexpr std::uint32_t device_major(std::uint64_t number) { return static_cast<std::uint32_t>(number >> 32); }
-constexpr std::uint32_t device_minor(std::uint64_t number) { return static_cast<std::uint32_t>(number); }
+constexpr std::uint32_t device_major(std::uint64_t number) {
+    return static_cast<std::uint32_t>(number >> 32);
+}
+constexpr std::uint32_t device_minor(std::uint64_t number) {
+    return static_cast<std::uint32_t>(number);
+}
 
 struct FileSystemStat {
     const char* type = "";

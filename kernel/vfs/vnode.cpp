@@ -1,15 +1,16 @@
 #include <kernel/vfs/vnode.hpp>
 
 #include <kernel/base/make.hpp>
-#include <kernel/vfs/device.hpp>
 #include <kernel/ipc/fifo.hpp>
+#include <kernel/vfs/device.hpp>
 #include <kernel/vfs/file_system.hpp>
 #include <kernel/vfs/record_locks.hpp>
 #include <kernel/vfs/vnode_file.hpp>
 
 namespace skep::kernel {
 
-Vnode::Vnode(FileSystem& file_system, VnodeType type) : file_system_(Ref<FileSystem>(&file_system)), type_(type) {}
+Vnode::Vnode(FileSystem& file_system, VnodeType type)
+    : file_system_(Ref<FileSystem>(&file_system)), type_(type) {}
 
 Vnode::~Vnode() {
     delete locks_;
@@ -26,8 +27,10 @@ Result<std::uint64_t> Vnode::seek_data(std::uint64_t offset, bool hole) {
 Result<Ref<File>> Vnode::open(std::uint32_t flags) {
     switch (type_) {
         case VnodeType::Regular:
-        case VnodeType::Directory: return make_ref<VnodeFile>(Ref<Vnode>(this), flags);
-        case VnodeType::Fifo: return open_fifo(*this, flags);
+        case VnodeType::Directory:
+            return make_ref<VnodeFile>(Ref<Vnode>(this), flags);
+        case VnodeType::Fifo:
+            return open_fifo(*this, flags);
         case VnodeType::CharDevice:
         case VnodeType::BlockDevice: {
             FileStat attributes;
@@ -38,8 +41,10 @@ Result<Ref<File>> Vnode::open(std::uint32_t flags) {
                 file->set_vnode(Ref<Vnode>(this));
             return file;
         }
-        case VnodeType::Socket: return fail(Errno::NxIo);
-        case VnodeType::Symlink: return fail(Errno::Loop);
+        case VnodeType::Socket:
+            return fail(Errno::NxIo);
+        case VnodeType::Symlink:
+            return fail(Errno::Loop);
     }
     return fail(Errno::NxIo);
 }

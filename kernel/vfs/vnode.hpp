@@ -1,7 +1,7 @@
 // A file of any file system, named or not. Vnodes are shared by everyone who refers to the file.
 //
-// Name arguments are single components, never empty, "." or "..", at most 255 bytes. Permissions were
-// checked by the caller (kernel/vfs/operations.cpp). Each file system locks for itself.
+// Name arguments are single components, never empty, "." or "..", at most 255 bytes. Permissions
+// were checked by the caller (kernel/vfs/operations.cpp). Each file system locks for itself.
 #pragma once
 
 #include <kernel/base/ref.hpp>
@@ -39,7 +39,8 @@ struct DirectoryEntry {
 
 class DirectorySink {
   public:
-    // False: no room, stop before this entry. Called with the file system's locks held: must not sleep on user memory.
+    // False: no room, stop before this entry. Called with the file system's locks held: must not
+    // sleep on user memory.
     virtual bool add(const DirectoryEntry&) = 0;
 
   protected:
@@ -54,7 +55,11 @@ struct NewFile {
     std::string_view target = {};  // of a symlink
 };
 
-enum class RenameHow : std::uint8_t { Replace, NoReplace, Exchange };
+enum class RenameHow : std::uint8_t {
+    Replace,
+    NoReplace,
+    Exchange
+};
 
 class Vnode : public RefCounted {
   public:
@@ -72,19 +77,31 @@ class Vnode : public RefCounted {
     virtual Result<Ref<Vnode>> parent() { return fail(Errno::NotDir); }  // the root's is itself
     // The name under which parent() has this directory. -> length, NoEnt if it was removed.
     virtual Result<std::size_t> name_in_parent(std::span<char>) { return fail(Errno::NoEnt); }
-    // One of the names of a file of any kind, if the file system knows (for /proc/PID/exe). NoEnt: none is left.
+    // One of the names of a file of any kind, if the file system knows (for /proc/PID/exe). NoEnt:
+    // none is left.
     struct Name {
         Ref<Vnode> directory;
         Text name;
     };
     virtual Result<Name> any_name() { return fail(Errno::NoEnt); }
-    virtual Result<Ref<Vnode>> create(std::string_view, const NewFile&) { return fail(Errno::RoFs); }
+    virtual Result<Ref<Vnode>> create(std::string_view, const NewFile&) {
+        return fail(Errno::RoFs);
+    }
     virtual Result<> link(std::string_view, Vnode&) { return fail(Errno::RoFs); }
-    virtual Result<> unlink(std::string_view) { return fail(Errno::RoFs); }            // IsDir for directories
-    virtual Result<> remove_directory(std::string_view) { return fail(Errno::RoFs); }  // NotDir, NotEmpty
-    virtual Result<> rename(std::string_view, Vnode&, std::string_view, RenameHow) { return fail(Errno::RoFs); }
-    // Entries from `position` (0 = first; "." and ".." are added by the caller) on. -> position to go on from.
-    virtual Result<std::uint64_t> read_directory(std::uint64_t, DirectorySink&) { return fail(Errno::NotDir); }
+    virtual Result<> unlink(std::string_view) {
+        return fail(Errno::RoFs);
+    }  // IsDir for directories
+    virtual Result<> remove_directory(std::string_view) {
+        return fail(Errno::RoFs);
+    }  // NotDir, NotEmpty
+    virtual Result<> rename(std::string_view, Vnode&, std::string_view, RenameHow) {
+        return fail(Errno::RoFs);
+    }
+    // Entries from `position` (0 = first; "." and ".." are added by the caller) on. -> position to
+    // go on from.
+    virtual Result<std::uint64_t> read_directory(std::uint64_t, DirectorySink&) {
+        return fail(Errno::NotDir);
+    }
 
     // Symlinks.
     virtual Result<std::size_t> read_link(std::span<char>) { return fail(Errno::Inval); }
@@ -94,8 +111,14 @@ class Vnode : public RefCounted {
     // Regular files.
     virtual Result<std::size_t> read(Uio&, std::uint64_t) { return fail(Errno::Inval); }
     // `append`: the offset is the file's end, whatever it says; on return the offset written at.
-    virtual Result<std::size_t> write(Uio&, std::uint64_t&, bool append) { (void)append; return fail(Errno::Inval); }
-    virtual Result<> allocate(std::uint64_t, std::uint64_t, bool keep_size) { (void)keep_size; return fail(Errno::OpNotSupp); }
+    virtual Result<std::size_t> write(Uio&, std::uint64_t&, bool append) {
+        (void)append;
+        return fail(Errno::Inval);
+    }
+    virtual Result<> allocate(std::uint64_t, std::uint64_t, bool keep_size) {
+        (void)keep_size;
+        return fail(Errno::OpNotSupp);
+    }
     virtual Result<> punch_hole(std::uint64_t, std::uint64_t) { return fail(Errno::OpNotSupp); }
     // SEEK_DATA / SEEK_HOLE: the next offset with data / of a hole. NxIo past the end.
     virtual Result<std::uint64_t> seek_data(std::uint64_t offset, bool hole);

@@ -44,8 +44,11 @@ Result<std::uint64_t> VnodeFile::seek(std::int64_t offset, int whence) {
     MutexGuard guard(position_lock_);
     std::uint64_t base = 0;
     switch (whence) {
-        case kSeekSet: break;
-        case kSeekCurrent: base = position_; break;
+        case kSeekSet:
+            break;
+        case kSeekCurrent:
+            base = position_;
+            break;
         case kSeekEnd: {
             FileStat stat;
             SKEP_TRY(vnode()->stat(stat));
@@ -56,8 +59,10 @@ Result<std::uint64_t> VnodeFile::seek(std::int64_t offset, int whence) {
         case kSeekHole:
             if (offset < 0)
                 return fail(Errno::NxIo);
-            return position_ = SKEP_TRY(vnode()->seek_data(static_cast<std::uint64_t>(offset), whence == kSeekHole));
-        default: return fail(Errno::Inval);
+            return position_ = SKEP_TRY(
+                       vnode()->seek_data(static_cast<std::uint64_t>(offset), whence == kSeekHole));
+        default:
+            return fail(Errno::Inval);
     }
     std::int64_t target;
     if (__builtin_add_overflow(static_cast<std::int64_t>(base), offset, &target))
@@ -74,7 +79,8 @@ Result<std::uint64_t> VnodeFile::ioctl(std::uint64_t request, UserAddr argument)
     SKEP_TRY(vnode()->stat(stat));
     MutexGuard guard(position_lock_);
     const std::uint64_t left = stat.size > position_ ? stat.size - position_ : 0;
-    const int shown = left > std::numeric_limits<int>::max() ? std::numeric_limits<int>::max() : static_cast<int>(left);
+    const int shown = left > std::numeric_limits<int>::max() ? std::numeric_limits<int>::max()
+                                                             : static_cast<int>(left);
     SKEP_TRY(copy_out(argument, shown));
     return 0;
 }

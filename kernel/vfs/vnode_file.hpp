@@ -6,11 +6,19 @@
 
 namespace skep::kernel {
 
-enum : int { kSeekSet = 0, kSeekCurrent = 1, kSeekEnd = 2, kSeekData = 3, kSeekHole = 4 };
+enum : int {
+    kSeekSet = 0,
+    kSeekCurrent = 1,
+    kSeekEnd = 2,
+    kSeekData = 3,
+    kSeekHole = 4
+};
 
 class VnodeFile final : public File {
   public:
-    VnodeFile(Ref<Vnode> vnode, std::uint32_t flags) : File(FileKind::Vnode, flags) { set_vnode(std::move(vnode)); }
+    VnodeFile(Ref<Vnode> vnode, std::uint32_t flags) : File(FileKind::Vnode, flags) {
+        set_vnode(std::move(vnode));
+    }
 
     Result<std::size_t> read(Uio&, std::uint64_t* offset) override;
     Result<std::size_t> write(Uio&, std::uint64_t* offset) override;
@@ -23,7 +31,7 @@ class VnodeFile final : public File {
 
   private:
     Mutex position_lock_{"VnodeFile position"};  // before the vnode's locks
-    std::uint64_t position_ = 0;                 // of directories: 0 ".", 1 "..", then 2 + the vnode's position
+    std::uint64_t position_ = 0;  // of directories: 0 ".", 1 "..", then 2 + the vnode's position
 };
 
 }  // namespace skep::kernel

@@ -1,4 +1,5 @@
-// One function per command: adds it to its parent. Each is in NOUN/VERB.cpp (vm start and stop: vm/power.cpp).
+// One function per command: adds it to its parent. Each is in NOUN/VERB.cpp (vm start and stop:
+// vm/power.cpp).
 #pragma once
 
 #include "mgmt/cli/command.hpp"

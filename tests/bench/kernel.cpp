@@ -1,12 +1,13 @@
-// bench-kernel: what a system call, a switch, a new program... cost, in ticks. It runs unchanged on the control kernel and
-// on Linux. Each figure is the least of a few rounds, so that an interrupt in one of them does not count.
+// bench-kernel: what a system call, a switch, a new program... cost, in ticks. It runs unchanged on
+// the control kernel and on Linux. Each figure is the least of a few rounds, so that an interrupt
+// in one of them does not count.
 #include "ticks.hpp"
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/sysinfo.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,7 +92,8 @@ void page_fault() {
     constexpr std::size_t kPages = 512, kPage = 4096;
     uint64_t least = ~uint64_t{0};
     for (int i = 0; i < kRounds; i++) {
-        auto* at = static_cast<volatile char*>(::mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        auto* at = static_cast<volatile char*>(::mmap(
+            nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         must(at != MAP_FAILED, "mmap");
         ::madvise(const_cast<char*>(at), kPages * kPage, MADV_NOHUGEPAGE);
         const uint64_t start = ticks();
@@ -136,7 +138,9 @@ void event_wake() {
     auto wait_and_read = [](int queue, int fd) {
         epoll_event event{};
         uint64_t value;
-        must(::epoll_wait(queue, &event, 1, -1) == 1 && ::read(fd, &value, sizeof value) == sizeof value, "epoll");
+        must(::epoll_wait(queue, &event, 1, -1) == 1 &&
+                 ::read(fd, &value, sizeof value) == sizeof value,
+             "epoll");
         return value;
     };
     auto queue_of = [](int fd) {
@@ -173,9 +177,12 @@ void since_boot() {
     do
         ::clock_gettime(CLOCK_BOOTTIME, &later);
     while ((later.tv_sec - up.tv_sec) * 1000 + (later.tv_nsec - up.tv_nsec) / 1'000'000 < 20);
-    const double seconds = static_cast<double>(later.tv_sec - up.tv_sec) + static_cast<double>(later.tv_nsec - up.tv_nsec) * 1e-9;
+    const double seconds = static_cast<double>(later.tv_sec - up.tv_sec) +
+                           static_cast<double>(later.tv_nsec - up.tv_nsec) * 1e-9;
     const double frequency = static_cast<double>(ticks() - at) / seconds;
-    std::printf("since_boot %.0f\n", (static_cast<double>(up.tv_sec) + static_cast<double>(up.tv_nsec) * 1e-9) * frequency);
+    std::printf(
+        "since_boot %.0f\n",
+        (static_cast<double>(up.tv_sec) + static_cast<double>(up.tv_nsec) * 1e-9) * frequency);
 }
 
 void memory_free() {

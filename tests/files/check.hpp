@@ -1,11 +1,11 @@
 // Cases of skep-files-test: functions that throw at the first thing that is not as Linux has it.
 #pragma once
 
+#include <unistd.h>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <unistd.h>
 
 namespace skep::files_test {
 
@@ -15,20 +15,21 @@ struct Case {
 };
 
 [[noreturn]] inline void wrong(const char* what, int line, int error) {
-    throw std::runtime_error(std::string(what) + ", line " + std::to_string(line) + ", errno " + std::to_string(error) + " " + std::strerror(error));
+    throw std::runtime_error(std::string(what) + ", line " + std::to_string(line) + ", errno " +
+                             std::to_string(error) + " " + std::strerror(error));
 }
 
 // The condition holds.
-#define CHECK(condition)                                                  \
-    do {                                                                  \
-        if (!(condition))                                                 \
-            ::skep::files_test::wrong(#condition, __LINE__, errno);       \
+#define CHECK(condition)                                            \
+    do {                                                            \
+        if (!(condition))                                           \
+            ::skep::files_test::wrong(#condition, __LINE__, errno); \
     } while (0)
 // The call fails with this error.
-#define CHECK_ERROR(call, error)                                          \
-    do {                                                                  \
-        errno = 0;                                                        \
-        if ((call) != -1 || errno != (error))                             \
+#define CHECK_ERROR(call, error)                                             \
+    do {                                                                     \
+        errno = 0;                                                           \
+        if ((call) != -1 || errno != (error))                                \
             ::skep::files_test::wrong(#call " as " #error, __LINE__, errno); \
     } while (0)
 
@@ -72,6 +73,7 @@ int in_child(F f) {
 }
 
 extern const Case file_cases[], memory_cases[], event_cases[], socket_cases[], terminal_cases[];
-extern const unsigned file_case_count, memory_case_count, event_case_count, socket_case_count, terminal_case_count;
+extern const unsigned file_case_count, memory_case_count, event_case_count, socket_case_count,
+    terminal_case_count;
 
 }  // namespace skep::files_test

@@ -54,7 +54,8 @@ void epoll_level() {
     epoll_event events[8];
     control(epoll, EPOLL_CTL_ADD, p.in, EPOLLIN);
     control(epoll, EPOLL_CTL_ADD, p.out, EPOLLOUT);
-    CHECK(wait(epoll, events) == 1 && events[0].events == EPOLLOUT && events[0].data.u64 == static_cast<std::uint64_t>(p.out));
+    CHECK(wait(epoll, events) == 1 && events[0].events == EPOLLOUT &&
+          events[0].data.u64 == static_cast<std::uint64_t>(p.out));
     control(epoll, EPOLL_CTL_DEL, p.out, 0);
     CHECK(::write(p.out, "x", 1) == 1);
     CHECK(wait(epoll, events) == 1 && events[0].events == EPOLLIN);
@@ -109,7 +110,8 @@ void epoll_edge() {
         sent -= part;
     CHECK(wait(epoll, events, 1000) == 1 && (events[0].events & EPOLLOUT));
     CHECK(::shutdown(b, SHUT_WR) == 0);
-    CHECK(wait(epoll, events) == 1 && (events[0].events & (EPOLLIN | EPOLLRDHUP)) == (EPOLLIN | EPOLLRDHUP));
+    CHECK(wait(epoll, events) == 1 &&
+          (events[0].events & (EPOLLIN | EPOLLRDHUP)) == (EPOLLIN | EPOLLRDHUP));
 }
 
 void epoll_threads() {
@@ -184,7 +186,8 @@ void selecting() {
     FD_SET(p.in, &in);
     FD_SET(p.out, &out);
     timeval none{0, 0};
-    CHECK(::select(p.out + 1, &in, &out, nullptr, &none) == 1 && !FD_ISSET(p.in, &in) && FD_ISSET(p.out, &out));
+    CHECK(::select(p.out + 1, &in, &out, nullptr, &none) == 1 && !FD_ISSET(p.in, &in) &&
+          FD_ISSET(p.out, &out));
     ::close(p.out);
     FD_SET(p.in, &in);
     CHECK(::select(p.in + 1, &in, nullptr, nullptr, nullptr) == 1 && FD_ISSET(p.in, &in));
@@ -255,20 +258,28 @@ void signalfds() {
     CHECK_ERROR(::read(fd, info, sizeof info), EAGAIN);
     CHECK(::kill(::getpid(), SIGUSR1) == 0);
     CHECK(wait(epoll, events, 1000) == 1);
-    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGUSR1 && info[0].ssi_pid == static_cast<unsigned>(::getpid()));
+    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGUSR1 &&
+          info[0].ssi_pid == static_cast<unsigned>(::getpid()));
     CHECK(wait(epoll, events) == 0);
     CHECK(in_child([] { ::_exit(5); }) == 5);
     CHECK(wait(epoll, events, 1000) == 1);
-    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGCHLD && info[0].ssi_status == 5);
+    CHECK(::read(fd, info, sizeof info) == sizeof info[0] && info[0].ssi_signo == SIGCHLD &&
+          info[0].ssi_status == 5);
     CHECK(::sigprocmask(SIG_UNBLOCK, &set, nullptr) == 0);
 }
 
 }  // namespace
 
 const Case event_cases[] = {
-    {"epoll_level", epoll_level}, {"epoll_edge", epoll_edge}, {"epoll_threads", epoll_threads},
-    {"epoll_timeout_and_signal", epoll_timeout_and_signal}, {"poll", polling}, {"select", selecting},
-    {"eventfd", eventfds}, {"timerfd", timerfds}, {"signalfd", signalfds},
+    {"epoll_level", epoll_level},
+    {"epoll_edge", epoll_edge},
+    {"epoll_threads", epoll_threads},
+    {"epoll_timeout_and_signal", epoll_timeout_and_signal},
+    {"poll", polling},
+    {"select", selecting},
+    {"eventfd", eventfds},
+    {"timerfd", timerfds},
+    {"signalfd", signalfds},
 };
 const unsigned event_case_count = std::size(event_cases);
 

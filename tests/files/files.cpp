@@ -77,7 +77,8 @@ void positions() {
     CHECK_ERROR(::lseek(fd, -1, SEEK_SET), EINVAL);
     CHECK_ERROR(::lseek(fd, 0, 99), EINVAL);
     iovec parts[] = {{buffer, 3}, {buffer + 10, 3}};
-    CHECK(::preadv(fd, parts, 2, 10) == 6 && std::memcmp(buffer, "abc", 3) == 0 && std::memcmp(buffer + 10, "def", 3) == 0);
+    CHECK(::preadv(fd, parts, 2, 10) == 6 && std::memcmp(buffer, "abc", 3) == 0 &&
+          std::memcmp(buffer + 10, "def", 3) == 0);
     CHECK_ERROR(::pread(fd, buffer, 1, -1), EINVAL);
     CHECK(::lseek(fd, 0, SEEK_SET) == 0);
     void* volatile nowhere = reinterpret_cast<void*>(16);
@@ -105,16 +106,19 @@ void names() {
     CHECK(a.st_ino == b.st_ino && a.st_nlink == 2);
     CHECK_ERROR(::link(f.path().c_str(), (f / "z").c_str()), EPERM);
     put(f / "w", "2");
-    CHECK(::rename((f / "w").c_str(), (f / "y").c_str()) == 0 && get(f / "y") == "2" && get(f / "d/x") == "1");
+    CHECK(::rename((f / "w").c_str(), (f / "y").c_str()) == 0 && get(f / "y") == "2" &&
+          get(f / "d/x") == "1");
     CHECK_ERROR(::rename((f / "d").c_str(), (f / "d/e").c_str()), EINVAL);
     CHECK_ERROR(::rename((f / "y").c_str(), (f / "d").c_str()), EISDIR);
     CHECK_ERROR(::rename((f / "d").c_str(), (f / "y").c_str()), ENOTDIR);
-    CHECK(::renameat2(AT_FDCWD, (f / "y").c_str(), AT_FDCWD, (f / "d/x").c_str(), 2) == 0);  // RENAME_EXCHANGE
+    CHECK(::renameat2(AT_FDCWD, (f / "y").c_str(), AT_FDCWD, (f / "d/x").c_str(), 2) ==
+          0);  // RENAME_EXCHANGE
     CHECK(get(f / "y") == "1" && get(f / "d/x") == "2");
     CHECK_ERROR(::renameat2(AT_FDCWD, (f / "y").c_str(), AT_FDCWD, (f / "d/x").c_str(), 1), EEXIST);
     CHECK(::symlink("d/x", (f / "l").c_str()) == 0 && get(f / "l") == "2");
     char target[16];
-    CHECK(::readlink((f / "l").c_str(), target, sizeof target) == 3 && std::memcmp(target, "d/x", 3) == 0);
+    CHECK(::readlink((f / "l").c_str(), target, sizeof target) == 3 &&
+          std::memcmp(target, "d/x", 3) == 0);
     CHECK(::readlink((f / "l").c_str(), target, 2) == 2);
     CHECK_ERROR(::readlink((f / "y").c_str(), target, 2), EINVAL);
     CHECK(::symlink("loop", (f / "loop").c_str()) == 0);
@@ -125,7 +129,8 @@ void names() {
     CHECK_ERROR(::fstatat(at, "x", &a, 0), ENOTDIR);
     const Fd open_while(::open((f / "y").c_str(), O_RDWR));
     CHECK(::unlink((f / "y").c_str()) == 0);
-    CHECK(::write(open_while, "still", 5) == 5 && ::fstat(open_while, &a) == 0 && a.st_nlink == 0 && a.st_size == 5);
+    CHECK(::write(open_while, "still", 5) == 5 && ::fstat(open_while, &a) == 0 && a.st_nlink == 0 &&
+          a.st_size == 5);
     char cwd[256];
     CHECK(::fchdir(dir) == 0 && ::getcwd(cwd, sizeof cwd) && f / "d" == cwd);
     CHECK(::chdir("/") == 0);
@@ -135,7 +140,8 @@ void names() {
 void directories() {
     const Folder f;
     for (int i = 0; i < 3000; i++)
-        CHECK(::close(::open((f / ("n" + std::to_string(i))).c_str(), O_WRONLY | O_CREAT, 0600)) == 0);
+        CHECK(::close(::open((f / ("n" + std::to_string(i))).c_str(), O_WRONLY | O_CREAT, 0600)) ==
+              0);
     DIR* dir = ::opendir(f.path().c_str());
     CHECK(dir);
     std::set<std::string> seen;
@@ -160,28 +166,36 @@ void attributes() {
     put(f / "a", "12345");
     CHECK(::chmod((f / "a").c_str(), 04751) == 0);
     struct stat st;
-    CHECK(::stat((f / "a").c_str(), &st) == 0 && (st.st_mode & 07777) == 04751 && S_ISREG(st.st_mode) && st.st_size == 5);
+    CHECK(::stat((f / "a").c_str(), &st) == 0 && (st.st_mode & 07777) == 04751 &&
+          S_ISREG(st.st_mode) && st.st_size == 5);
     const timespec times[] = {{1000000000, 123456789}, {-5, 7}};
-    CHECK(::utimensat(AT_FDCWD, (f / "a").c_str(), times, 0) == 0 && ::stat((f / "a").c_str(), &st) == 0);
-    CHECK(st.st_atim.tv_sec == 1000000000 && st.st_atim.tv_nsec == 123456789 && st.st_mtim.tv_sec == -5 && st.st_mtim.tv_nsec == 7);
+    CHECK(::utimensat(AT_FDCWD, (f / "a").c_str(), times, 0) == 0 &&
+          ::stat((f / "a").c_str(), &st) == 0);
+    CHECK(st.st_atim.tv_sec == 1000000000 && st.st_atim.tv_nsec == 123456789 &&
+          st.st_mtim.tv_sec == -5 && st.st_mtim.tv_nsec == 7);
     const timespec omit[] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
-    CHECK(::utimensat(AT_FDCWD, (f / "a").c_str(), omit, 0) == 0 && ::stat((f / "a").c_str(), &st) == 0);
+    CHECK(::utimensat(AT_FDCWD, (f / "a").c_str(), omit, 0) == 0 &&
+          ::stat((f / "a").c_str(), &st) == 0);
     CHECK(st.st_atim.tv_sec == 1000000000 && st.st_mtim.tv_sec > 1000000000);
     const timespec bad[] = {{0, 2000000000}, {0, 0}};
     CHECK_ERROR(::utimensat(AT_FDCWD, (f / "a").c_str(), bad, 0), EINVAL);
     struct statx sx;
-    CHECK(::statx(AT_FDCWD, (f / "a").c_str(), 0, STATX_ALL, &sx) == 0 && sx.stx_size == 5 && sx.stx_ino == st.st_ino && (sx.stx_mask & STATX_BTIME));
+    CHECK(::statx(AT_FDCWD, (f / "a").c_str(), 0, STATX_ALL, &sx) == 0 && sx.stx_size == 5 &&
+          sx.stx_ino == st.st_ino && (sx.stx_mask & STATX_BTIME));
     CHECK(::access((f / "a").c_str(), R_OK | W_OK) == 0);
     CHECK_ERROR(::access((f / "b").c_str(), F_OK), ENOENT);
-    CHECK(::truncate((f / "a").c_str(), 1 << 20) == 0 && ::stat((f / "a").c_str(), &st) == 0 && st.st_size == 1 << 20);
+    CHECK(::truncate((f / "a").c_str(), 1 << 20) == 0 && ::stat((f / "a").c_str(), &st) == 0 &&
+          st.st_size == 1 << 20);
     CHECK(st.st_blocks * 512 <= 8192);
     CHECK_ERROR(::truncate((f / "a").c_str(), -1), EINVAL);
     const mode_t old = ::umask(027);
-    CHECK(::mkdir((f / "m").c_str(), 0777) == 0 && ::stat((f / "m").c_str(), &st) == 0 && (st.st_mode & 0777) == 0750);
+    CHECK(::mkdir((f / "m").c_str(), 0777) == 0 && ::stat((f / "m").c_str(), &st) == 0 &&
+          (st.st_mode & 0777) == 0750);
     ::umask(old);
     struct statvfs vfs;
     CHECK(::statvfs(f.path().c_str(), &vfs) == 0 && vfs.f_bsize == 4096 && vfs.f_bfree > 0);
-    CHECK(::mkfifo((f / "p").c_str(), 0600) == 0 && ::stat((f / "p").c_str(), &st) == 0 && S_ISFIFO(st.st_mode));
+    CHECK(::mkfifo((f / "p").c_str(), 0600) == 0 && ::stat((f / "p").c_str(), &st) == 0 &&
+          S_ISFIFO(st.st_mode));
     CHECK(::stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0x103);
 }
 
@@ -265,7 +279,8 @@ void record_locks() {
               const Fd other(::open(path.c_str(), O_RDWR));
               struct flock wanted = range(F_RDLCK, 105, 1);
               CHECK_ERROR(::fcntl(other, F_SETLK, &wanted), EAGAIN);
-              CHECK(::fcntl(other, F_GETLK, &wanted) == 0 && wanted.l_type == F_WRLCK && wanted.l_pid == parent && wanted.l_start == 100 && wanted.l_len == 10);
+              CHECK(::fcntl(other, F_GETLK, &wanted) == 0 && wanted.l_type == F_WRLCK &&
+                    wanted.l_pid == parent && wanted.l_start == 100 && wanted.l_len == 10);
               wanted = range(F_WRLCK, 0, 100);
               CHECK(::fcntl(other, F_SETLK, &wanted) == 0);
           }) == 0);
@@ -286,7 +301,8 @@ void record_locks() {
 
 void whole_file_locks() {
     const Folder f;
-    const Fd a(::open((f / "x").c_str(), O_RDWR | O_CREAT, 0600)), b(::open((f / "x").c_str(), O_RDWR));
+    const Fd a(::open((f / "x").c_str(), O_RDWR | O_CREAT, 0600)),
+        b(::open((f / "x").c_str(), O_RDWR));
     CHECK(::flock(a, LOCK_SH) == 0 && ::flock(b, LOCK_SH) == 0);
     CHECK_ERROR(::flock(a, LOCK_EX | LOCK_NB), EWOULDBLOCK);
     CHECK(::flock(b, LOCK_UN) == 0 && ::flock(a, LOCK_EX | LOCK_NB) == 0);
@@ -324,30 +340,35 @@ void copies() {
     const Folder f;
     const std::string text(200000, 'x');
     put(f / "a", text);
-    const Fd in(::open((f / "a").c_str(), O_RDONLY)), out(::open((f / "b").c_str(), O_RDWR | O_CREAT, 0600));
+    const Fd in(::open((f / "a").c_str(), O_RDONLY)),
+        out(::open((f / "b").c_str(), O_RDWR | O_CREAT, 0600));
     off_t offset = 1000;
     CHECK(::sendfile(out, in, &offset, 150000) == 150000 && offset == 151000);
     CHECK(::lseek(in, 0, SEEK_CUR) == 0 && ::lseek(out, 0, SEEK_CUR) == 150000);
     off64_t from = 0, to = 5;
-    CHECK(::copy_file_range(in, &from, out, &to, 300000, 0) == 200000 && from == 200000 && to == 200005);
+    CHECK(::copy_file_range(in, &from, out, &to, 300000, 0) == 200000 && from == 200000 &&
+          to == 200005);
     const Fd memory(::memfd_create("name", MFD_CLOEXEC));
     CHECK(::write(memory, "m", 1) == 1);
     char link[64];
-    const ssize_t size = ::readlink(("/proc/self/fd/" + std::to_string(memory)).c_str(), link, sizeof link);
+    const ssize_t size =
+        ::readlink(("/proc/self/fd/" + std::to_string(memory)).c_str(), link, sizeof link);
     CHECK(size > 0 && std::string(link, static_cast<std::size_t>(size)) == "/memfd:name (deleted)");
 }
 
 void proc_files() {
     char path[256];
     const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
-    CHECK(size > 0 && std::string(path, static_cast<std::size_t>(size)).ends_with("skep-files-test"));
+    CHECK(size > 0 &&
+          std::string(path, static_cast<std::size_t>(size)).ends_with("skep-files-test"));
     const Fd self(::open("/proc/self/exe", O_RDONLY));
     char magic[4];
     CHECK(::read(self, magic, 4) == 4 && std::memcmp(magic, "\177ELF", 4) == 0);
     CHECK(get("/proc/self/comm").starts_with("skep-files-test"));
     CHECK(get("/proc/self/cmdline").find("skep-files-test") != std::string::npos);
     CHECK(get("/proc/self/stat").starts_with(std::to_string(::getpid()) + " ("));
-    for (const char* name : {"/proc/meminfo", "/proc/cpuinfo", "/proc/uptime", "/proc/self/maps", "/proc/self/mounts", "/proc/self/status", "/proc/loadavg"})
+    for (const char* name : {"/proc/meminfo", "/proc/cpuinfo", "/proc/uptime", "/proc/self/maps",
+                             "/proc/self/mounts", "/proc/self/status", "/proc/loadavg"})
         CHECK(!get(name).empty());
     DIR* dir = ::opendir("/proc/self/fd");
     CHECK(dir);
@@ -363,9 +384,18 @@ void proc_files() {
 }  // namespace
 
 const Case file_cases[] = {
-    {"open_flags", open_flags}, {"positions", positions}, {"names", names}, {"directories", directories},
-    {"attributes", attributes}, {"descriptors", descriptors}, {"fifos", pipes_and_fifos}, {"broken_pipe", broken_pipe},
-    {"record_locks", record_locks}, {"whole_file_locks", whole_file_locks}, {"holes", holes}, {"copies", copies},
+    {"open_flags", open_flags},
+    {"positions", positions},
+    {"names", names},
+    {"directories", directories},
+    {"attributes", attributes},
+    {"descriptors", descriptors},
+    {"fifos", pipes_and_fifos},
+    {"broken_pipe", broken_pipe},
+    {"record_locks", record_locks},
+    {"whole_file_locks", whole_file_locks},
+    {"holes", holes},
+    {"copies", copies},
     {"proc_files", proc_files},
 };
 const unsigned file_case_count = std::size(file_cases);

@@ -1,5 +1,6 @@
-// skep-files-test [--list | CASE...]: what Linux promises of files, events and sockets, asked of the kernel that it runs
-// on. The build host's Linux passes every case, and so must the control kernel.
+// skep-files-test [--list | CASE...]: what Linux promises of files, events and sockets, asked of
+// the kernel that it runs on. The build host's Linux passes every case, and so must the control
+// kernel.
 #include "check.hpp"
 
 #include <sys/wait.h>
@@ -64,8 +65,9 @@ int main(int argc, char** argv) {
     const bool list = argc == 2 && std::string_view(argv[1]) == "--list";
     bool good = true;
     for (const std::span<const Case> cases :
-         {std::span(file_cases, file_case_count), std::span(memory_cases, memory_case_count), std::span(event_cases, event_case_count),
-          std::span(socket_cases, socket_case_count), std::span(terminal_cases, terminal_case_count)})
+         {std::span(file_cases, file_case_count), std::span(memory_cases, memory_case_count),
+          std::span(event_cases, event_case_count), std::span(socket_cases, socket_case_count),
+          std::span(terminal_cases, terminal_case_count)})
         for (const Case& one : cases) {
             bool wanted = argc == 1;
             for (int i = 1; i < argc; i++)

@@ -16,7 +16,8 @@ constexpr std::size_t kPage = 4096;
 class Mapping {
   public:
     Mapping(int fd, std::size_t size, int protection, int flags, off_t offset = 0)
-        : at_(static_cast<char*>(::mmap(nullptr, size, protection, flags, fd, offset))), size_(size) {
+        : at_(static_cast<char*>(::mmap(nullptr, size, protection, flags, fd, offset))),
+          size_(size) {
         if (at_ == MAP_FAILED)
             wrong("mmap", 0, errno);
     }
@@ -45,12 +46,16 @@ void shared_mapping() {
     CHECK(map.get()[0] == 'c');
     CHECK(::msync(map.get(), 3 * kPage, MS_SYNC) == 0);
     const Fd reading(::open((f / "m").c_str(), O_RDONLY));
-    CHECK_ERROR(reinterpret_cast<long>(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, reading, 0)), EACCES);
-    CHECK_ERROR(reinterpret_cast<long>(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 7)), EINVAL);
+    CHECK_ERROR(reinterpret_cast<long>(
+                    ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, reading, 0)),
+                EACCES);
+    CHECK_ERROR(reinterpret_cast<long>(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 7)),
+                EINVAL);
     int ends[2];
     CHECK(::pipe(ends) == 0);
     const Fd in(ends[0]), out(ends[1]);
-    CHECK_ERROR(reinterpret_cast<long>(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, in, 0)), ENODEV);
+    CHECK_ERROR(reinterpret_cast<long>(::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, in, 0)),
+                ENODEV);
 }
 
 void private_mapping() {
@@ -93,7 +98,8 @@ void outlives_its_file() {
     CHECK(::munmap(at, kPage) == 0);
 }
 
-// A write from a mapping of the same file, not yet present: the page fault comes in the middle of the write.
+// A write from a mapping of the same file, not yet present: the page fault comes in the middle of
+// the write.
 void written_from_itself() {
     const Folder f;
     const Fd fd(::open((f / "m").c_str(), O_RDWR | O_CREAT, 0600));
@@ -108,8 +114,11 @@ void written_from_itself() {
 }  // namespace
 
 const Case memory_cases[] = {
-    {"shared_mapping", shared_mapping}, {"private_mapping", private_mapping}, {"past_the_end", past_the_end},
-    {"outlives_its_file", outlives_its_file}, {"written_from_itself", written_from_itself},
+    {"shared_mapping", shared_mapping},
+    {"private_mapping", private_mapping},
+    {"past_the_end", past_the_end},
+    {"outlives_its_file", outlives_its_file},
+    {"written_from_itself", written_from_itself},
 };
 const unsigned memory_case_count = std::size(memory_cases);
 

@@ -22,7 +22,9 @@ sockaddr_un address(const std::string& path) {
     path.copy(a.sun_path, sizeof a.sun_path - 1);
     return a;
 }
-const sockaddr* raw(const sockaddr_un& a) { return reinterpret_cast<const sockaddr*>(&a); }
+const sockaddr* raw(const sockaddr_un& a) {
+    return reinterpret_cast<const sockaddr*>(&a);
+}
 
 struct Pair {
     explicit Pair(int type) {
@@ -53,7 +55,8 @@ void send_files(int socket, const char* text, const std::vector<int>& files) {
     CHECK(::sendmsg(socket, &message, 0) == static_cast<ssize_t>(part.iov_len));
 }
 
-std::vector<int> receive_files(int socket, std::string& text, int* flags = nullptr, std::size_t room = 8) {
+std::vector<int> receive_files(int socket, std::string& text, int* flags = nullptr,
+                               std::size_t room = 8) {
     char buffer[64];
     iovec part{buffer, sizeof buffer};
     std::vector<char> control(CMSG_SPACE(sizeof(int) * room));
@@ -68,7 +71,8 @@ std::vector<int> receive_files(int socket, std::string& text, int* flags = nullp
     if (flags)
         *flags = message.msg_flags;
     std::vector<int> files;
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header;
+         header = CMSG_NXTHDR(&message, header)) {
         CHECK(header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS);
         files.resize((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
         std::memcpy(files.data(), CMSG_DATA(header), files.size() * sizeof(int));
@@ -97,10 +101,12 @@ void stream_connection() {
     const Fd served(::accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
     CHECK(size == sizeof(sa_family_t));
     size = sizeof peer;
-    CHECK(::getpeername(client, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && f / "s" == peer.sun_path);
+    CHECK(::getpeername(client, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+          f / "s" == peer.sun_path);
     ucred who{};
     size = sizeof who;
-    CHECK(::getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 && who.pid == ::getpid() && who.uid == ::getuid());
+    CHECK(::getsockopt(client, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+          who.pid == ::getpid() && who.uid == ::getuid());
     CHECK(::send(client, "question", 8, 0) == 8);
     char text[32];
     CHECK(::recv(served, text, 4, MSG_PEEK) == 4 && ::recv(served, text, 32, 0) == 8);
@@ -164,7 +170,8 @@ void packets() {
     sockaddr_un from;
     socklen_t size = sizeof from;
     char text[16];
-    CHECK(::recvfrom(server, text, 16, 0, reinterpret_cast<sockaddr*>(&from), &size) == 6 && f / "o" == from.sun_path);
+    CHECK(::recvfrom(server, text, 16, 0, reinterpret_cast<sockaddr*>(&from), &size) == 6 &&
+          f / "o" == from.sun_path);
     CHECK_ERROR(::send(client, "x", 1, 0), ENOTCONN);
 }
 
@@ -230,7 +237,8 @@ void cycles_go_away() {
         send_files(q.a, "3", {ends[1]});
         ::close(ends[1]);
     }
-    // Linux collects when a socket closes, but beside it: what goes last may be left for the next time.
+    // Linux collects when a socket closes, but beside it: what goes last may be left for the next
+    // time.
     pollfd fd{ends[0], POLLIN, 0};
     for (int tries = 0; tries < 300 && ::poll(&fd, 1, 100) == 0; tries++)
         const Pair another(SOCK_STREAM);
@@ -258,16 +266,22 @@ void timeouts() {
     CHECK_ERROR(::recv(p.a, &byte, 1, 0), EAGAIN);
     timeval back{};
     socklen_t size = sizeof back;
-    CHECK(::getsockopt(p.a, SOL_SOCKET, SO_RCVTIMEO, &back, &size) == 0 && back.tv_usec > 40000 && back.tv_usec <= 60000);
+    CHECK(::getsockopt(p.a, SOL_SOCKET, SO_RCVTIMEO, &back, &size) == 0 && back.tv_usec > 40000 &&
+          back.tv_usec <= 60000);
     CHECK_ERROR(::getsockopt(p.a, SOL_SOCKET, 12345, &back, &size), ENOPROTOOPT);
 }
 
 }  // namespace
 
 const Case socket_cases[] = {
-    {"stream_connection", stream_connection}, {"stream_bulk", stream_bulk}, {"packets", packets},
-    {"passed_descriptors", passed_descriptors}, {"descriptors_to_a_child", descriptors_to_a_child},
-    {"cycles_go_away", cycles_go_away}, {"peer_ends", peer_ends}, {"timeouts", timeouts},
+    {"stream_connection", stream_connection},
+    {"stream_bulk", stream_bulk},
+    {"packets", packets},
+    {"passed_descriptors", passed_descriptors},
+    {"descriptors_to_a_child", descriptors_to_a_child},
+    {"cycles_go_away", cycles_go_away},
+    {"peer_ends", peer_ends},
+    {"timeouts", timeouts},
 };
 const unsigned socket_case_count = std::size(socket_cases);
 

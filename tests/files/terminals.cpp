@@ -30,7 +30,9 @@ struct Pty {
         if (terminal >= 0)
             ::close(terminal);
     }
-    void type(std::string_view keys) const { CHECK(::write(master, keys.data(), keys.size()) == static_cast<ssize_t>(keys.size())); }
+    void type(std::string_view keys) const {
+        CHECK(::write(master, keys.data(), keys.size()) == static_cast<ssize_t>(keys.size()));
+    }
     std::string line() const {
         char text[4096];
         const ssize_t size = ::read(terminal, text, sizeof text);
@@ -82,7 +84,10 @@ void pty_canonical() {
     pty.type("one\ntwo\n");
     CHECK(pty.line() == "one\n" && pty.line() == "two\n");
     (void)pty.shown("two\r\n");
-    pty.type("wrong\x7f\x7f\x7fit\x17" "right way\x15" "again\r");
+    pty.type(
+        "wrong\x7f\x7f\x7fit\x17"
+        "right way\x15"
+        "again\r");
     CHECK(pty.line() == "again\n");
     (void)pty.shown("again\r\n");
     pty.type("part\x04");
@@ -102,7 +107,8 @@ void pty_canonical() {
     // A read smaller than the line leaves the rest.
     pty.type("abcdef\n");
     char few[4];
-    CHECK(::read(pty.terminal, few, 4) == 4 && std::string_view(few, 4) == "abcd" && pty.line() == "ef\n");
+    CHECK(::read(pty.terminal, few, 4) == 4 && std::string_view(few, 4) == "abcd" &&
+          pty.line() == "ef\n");
     pty.type("gone\n");
     CHECK(::tcflush(pty.terminal, TCIFLUSH) == 0);
     CHECK(::fcntl(pty.terminal, F_SETFL, O_NONBLOCK) == 0);
@@ -135,18 +141,21 @@ void pty_raw() {
     typist.join();
 }
 
-// A quarter of a megabyte each way through 4 KiB of input and a bounded output, with a slow reader on either side.
+// A quarter of a megabyte each way through 4 KiB of input and a bounded output, with a slow reader
+// on either side.
 void pty_flow() {
     constexpr std::size_t kSize = 1 << 18;
     const Pty pty;
     change(pty.terminal, [](termios& t) { ::cfmakeraw(&t); });
-    for (const auto& [from, to] : {std::pair{pty.terminal, pty.master}, std::pair{pty.master, pty.terminal}}) {
+    for (const auto& [from, to] :
+         {std::pair{pty.terminal, pty.master}, std::pair{pty.master, pty.terminal}}) {
         std::thread writer([from = from] {
             std::string text(4096, 'x');
             for (std::size_t i = 0; i < text.size(); i++)
                 text[i] = static_cast<char>('a' + i % 26);
             for (std::size_t done = 0; done < kSize;) {
-                const ssize_t size = ::write(from, text.data() + done % text.size(), text.size() - done % text.size());
+                const ssize_t size = ::write(from, text.data() + done % text.size(),
+                                             text.size() - done % text.size());
                 CHECK(size > 0);
                 done += static_cast<std::size_t>(size);
             }
@@ -160,7 +169,8 @@ void pty_flow() {
         }
         writer.join();
     }
-    // Nobody reads: writers are told so. Linux moves what was written in the background and has room again for a while.
+    // Nobody reads: writers are told so. Linux moves what was written in the background and has
+    // room again for a while.
     CHECK(::fcntl(pty.terminal, F_SETFL, O_NONBLOCK) == 0);
     std::string much(1 << 16, 'y');
     pollfd one{pty.terminal, POLLOUT, 0};
@@ -203,7 +213,8 @@ void pty_close() {
     CHECK(::poll(&gone, 1, 0) == 1 && (gone.revents & POLLHUP));
 }
 
-// A session of its own on a new terminal; `body` runs as its leader, with the terminal as 0, 1 and 2.
+// A session of its own on a new terminal; `body` runs as its leader, with the terminal as 0, 1
+// and 2.
 struct Session {
     template <typename F>
     explicit Session(F body) {
@@ -239,7 +250,9 @@ struct Session {
         text.erase(0, at);
         return all;
     }
-    void type(std::string_view keys) const { CHECK(::write(master, keys.data(), keys.size()) == static_cast<ssize_t>(keys.size())); }
+    void type(std::string_view keys) const {
+        CHECK(::write(master, keys.data(), keys.size()) == static_cast<ssize_t>(keys.size()));
+    }
     int status() {
         int status;
         CHECK(::waitpid(leader, &status, 0) == leader);
@@ -259,7 +272,8 @@ void say(const char* text) {
 void pty_signals() {
     for (const auto& [key, signal] : {std::pair{"\x03", SIGINT}, std::pair{"\x1c", SIGQUIT}}) {
         Session session([] {
-            CHECK(::getsid(0) == ::getpid() && ::tcgetpgrp(0) == ::getpid() && ::tcgetsid(0) == ::getpid());
+            CHECK(::getsid(0) == ::getpid() && ::tcgetpgrp(0) == ::getpid() &&
+                  ::tcgetsid(0) == ::getpid());
             const Fd own(::open("/dev/tty", O_RDWR));
             CHECK(::tcgetpgrp(own) == ::getpid());
             say("ready\n");
@@ -302,7 +316,8 @@ void pty_window() {
     CHECK(session.status() == 0);
 }
 
-// What a shell does: groups, the foreground, a stop from the keyboard, a background reader, continuing.
+// What a shell does: groups, the foreground, a stop from the keyboard, a background reader,
+// continuing.
 void pty_job_control() {
     Session session([] {
         std::signal(SIGTTOU, SIG_IGN);
@@ -318,18 +333,21 @@ void pty_job_control() {
         }
         ::setpgid(job, job);
         int status;
-        CHECK(::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
+        CHECK(::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) &&
+              WSTOPSIG(status) == SIGTTIN);
         CHECK(::tcsetpgrp(0, job) == 0 && ::tcgetpgrp(0) == job);
         say("in front\n");
         CHECK(::kill(-job, SIGCONT) == 0);
         CHECK(::waitpid(job, &status, WCONTINUED) == job && WIFCONTINUED(status));
         say("continued\n");  // a stop before this was waited for would take its place
-        CHECK(::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP);
+        CHECK(::waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) &&
+              WSTOPSIG(status) == SIGTSTP);
         CHECK(::tcsetpgrp(0, ::getpgrp()) == 0);
         say("stopped\n");
         CHECK(::kill(-job, SIGCONT) == 0 && ::tcsetpgrp(0, job) == 0);
         say("again\n");
-        CHECK(::waitpid(job, &status, 0) == job && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+        CHECK(::waitpid(job, &status, 0) == job && WIFSIGNALED(status) &&
+              WTERMSIG(status) == SIGINT);
         // A group that is nobody's, or another session's, cannot have the terminal.
         CHECK(::tcsetpgrp(0, ::getpgrp()) == 0);
         CHECK(::tcsetpgrp(0, job) == -1 && (errno == ESRCH || errno == EPERM));
@@ -417,9 +435,17 @@ void group_signals() {
 }  // namespace
 
 const Case terminal_cases[] = {
-    {"pty_names", pty_names}, {"pty_canonical", pty_canonical}, {"pty_raw", pty_raw}, {"pty_flow", pty_flow},
-    {"pty_close", pty_close}, {"pty_signals", pty_signals}, {"pty_window", pty_window},
-    {"pty_job_control", pty_job_control}, {"pty_hangup", pty_hangup}, {"pty_script", pty_script}, {"group_signals", group_signals},
+    {"pty_names", pty_names},
+    {"pty_canonical", pty_canonical},
+    {"pty_raw", pty_raw},
+    {"pty_flow", pty_flow},
+    {"pty_close", pty_close},
+    {"pty_signals", pty_signals},
+    {"pty_window", pty_window},
+    {"pty_job_control", pty_job_control},
+    {"pty_hangup", pty_hangup},
+    {"pty_script", pty_script},
+    {"group_signals", group_signals},
 };
 const unsigned terminal_case_count = std::size(terminal_cases);
 

@@ -27,7 +27,8 @@ bool headers_are_the_programs() {
             bias = word(headers) - headers[i].p_vaddr;
     for (std::uint64_t i = 0; i < count; i++)
         if (headers[i].p_type == PT_INTERP)
-            interpreter = equal(reinterpret_cast<const char*>(bias + headers[i].p_vaddr), "/libexec/ld-elf.so.1");
+            interpreter = equal(reinterpret_cast<const char*>(bias + headers[i].p_vaddr),
+                                "/libexec/ld-elf.so.1");
     EXPECT(interpreter);
     const auto* image = reinterpret_cast<const Elf64_Ehdr*>(bias);
     EXPECT(start.find(9) == bias + image->e_entry);
@@ -71,7 +72,8 @@ bool strings_are_found() {
     };
     const auto* strings = reinterpret_cast<const Strings*>(start.find(32));
     EXPECT(strings != nullptr);
-    EXPECT(strings->argument_count == start.argument_count() && word(strings->arguments) == word(start.words + 1));
+    EXPECT(strings->argument_count == start.argument_count() &&
+           word(strings->arguments) == word(start.words + 1));
     EXPECT(word(strings->environment) == word(start.environment()));
     EXPECT(strings->environment[strings->environment_count] == nullptr);
     return true;
@@ -97,8 +99,14 @@ bool timekeep_is_sound() {
 
 void auxiliary_cases() {
     const Case cases[] = {
-        {"base", base_is_mine}, {"program_headers", headers_are_the_programs}, {"exec_path", path_is_absolute}, {"page_sizes", pages_are_told},
-        {"canary", randomness_is_there}, {"release", release_is_14}, {"ps_strings", strings_are_found}, {"cpus_and_stack", processors_and_stack_are_told},
+        {"base", base_is_mine},
+        {"program_headers", headers_are_the_programs},
+        {"exec_path", path_is_absolute},
+        {"page_sizes", pages_are_told},
+        {"canary", randomness_is_there},
+        {"release", release_is_14},
+        {"ps_strings", strings_are_found},
+        {"cpus_and_stack", processors_and_stack_are_told},
         {"timekeep", timekeep_is_sound},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);

@@ -1,4 +1,5 @@
-// kqueue with both layouts of struct kevent (sys/event.h), poll, select, clocks, eventfd and timerfd.
+// kqueue with both layouts of struct kevent (sys/event.h), poll, select, clocks, eventfd and
+// timerfd.
 #include "system.hpp"
 
 namespace bsd {
@@ -18,7 +19,15 @@ struct Event {
     std::uint64_t ext[4];
 };
 static_assert(sizeof(Event) == 64);
-enum : int { kRead = -1, kTimer = -7, kUser = -11, kAdd = 1, kOneshot = 0x10, kClear = 0x20, kEof = 0x8000 };
+enum : int {
+    kRead = -1,
+    kTimer = -7,
+    kUser = -11,
+    kAdd = 1,
+    kOneshot = 0x10,
+    kClear = 0x20,
+    kEof = 0x8000
+};
 
 bool old_and_new_kevents() {
     const auto pipe = call(42);  // pipe(2) as FreeBSD 10 has it: the second descriptor is in RDX
@@ -32,7 +41,8 @@ bool old_and_new_kevents() {
     EXPECT_CALL(sys(363, queue, &old, 1, &old_seen, 1, &now), 0);
     EXPECT_CALL(sys(4, writer, "abc", 3), 3);
     EXPECT_CALL(sys(363, queue, nullptr, 0, &old_seen, 1, nullptr), 1);
-    EXPECT(old_seen.ident == old.ident && old_seen.filter == kRead && old_seen.data == 3 && old_seen.udata == old.udata);
+    EXPECT(old_seen.ident == old.ident && old_seen.filter == kRead && old_seen.data == 3 &&
+           old_seen.udata == old.udata);
     Event seen{};
     EXPECT_CALL(sys(560, queue, nullptr, 0, &seen, 1, nullptr), 1);
     EXPECT(seen.old.data == 3);
@@ -84,7 +94,9 @@ bool clocks() {
     const Time pause{0, 2'000'000};
     EXPECT_CALL(sys(240, &pause, 0), 0);
     EXPECT_CALL(sys(232, 4, &second), 0);
-    EXPECT((second.seconds - first.seconds) * 1'000'000'000 + second.nanoseconds - first.nanoseconds >= 2'000'000);
+    EXPECT((second.seconds - first.seconds) * 1'000'000'000 + second.nanoseconds -
+               first.nanoseconds >=
+           2'000'000);
     EXPECT_CALL(sys(232, 999, &first), -kEinval);
     std::int64_t day[2], zone = 1;
     EXPECT_CALL(sys(116, day, &zone), 0);
@@ -124,7 +136,12 @@ bool randomness() {
 }  // namespace
 
 void event_cases() {
-    const Case cases[] = {{"kevent", old_and_new_kevents}, {"kevent_timer_user", timers_and_users}, {"poll", polls}, {"clocks", clocks}, {"eventfd_timerfd", event_descriptors}, {"getrandom", randomness}};
+    const Case cases[] = {{"kevent", old_and_new_kevents},
+                          {"kevent_timer_user", timers_and_users},
+                          {"poll", polls},
+                          {"clocks", clocks},
+                          {"eventfd_timerfd", event_descriptors},
+                          {"getrandom", randomness}};
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }
 

@@ -1,4 +1,5 @@
-// Files, with the calls from before FreeBSD 12 beside those since: sys/stat.h, sys/dirent.h, sys/mount.h.
+// Files, with the calls from before FreeBSD 12 beside those since: sys/stat.h, sys/dirent.h,
+// sys/mount.h.
 #include "system.hpp"
 
 namespace bsd {
@@ -32,7 +33,8 @@ static_assert(sizeof(Stat11) == 120);
 constexpr const char* kFolder = "/tmp/skep-dynamic";
 constexpr const char* kFile = "/tmp/skep-dynamic/a";
 constexpr int kHere = -100;  // AT_FDCWD
-constexpr int kReadWrite = 2, kCreate = 0x200, kExclusive = 0x800, kDirectory = 0x20000, kCloseOnExec = 0x100000;
+constexpr int kReadWrite = 2, kCreate = 0x200, kExclusive = 0x800, kDirectory = 0x20000,
+              kCloseOnExec = 0x100000;
 
 bool make_files() {
     EXPECT_CALL(sys(136, kFolder, 0755), 0);
@@ -51,7 +53,8 @@ bool both_stats() {
     EXPECT_CALL(sys(552, kHere, kFile, &now, 0), 0);
     EXPECT_CALL(sys(188, kFile, &then), 0);
     EXPECT(now.size == 6 && then.size == 6 && now.mode == 0100640 && then.mode == now.mode);
-    EXPECT(static_cast<std::uint32_t>(now.inode) == then.inode && now.links == 1 && then.links == 1);
+    EXPECT(static_cast<std::uint32_t>(now.inode) == then.inode && now.links == 1 &&
+           then.links == 1);
     EXPECT(now.modified.seconds == then.modified.seconds && now.modified.seconds > 1'000'000'000);
     EXPECT_CALL(sys(190, "/tmp/skep-dynamic/link", &then), 0);
     EXPECT((then.mode & 0170000) == 0120000);
@@ -77,7 +80,9 @@ bool both_directories() {
     std::int64_t base = -1;
     const long now_size = sys(554, folder, now, sizeof now, &base);
     EXPECT(now_size > 0);
-    EXPECT_CALL(sys(554, folder, now + now_size, sizeof now - static_cast<unsigned long>(now_size), &base), 0);
+    EXPECT_CALL(
+        sys(554, folder, now + now_size, sizeof now - static_cast<unsigned long>(now_size), &base),
+        0);
     EXPECT_CALL(sys(478, folder, 0, 0), 0);
     long then_base = -1;
     const long then_size = sys(196, folder, then, sizeof then, &then_base);
@@ -85,10 +90,12 @@ bool both_directories() {
     sys(6, folder);
     int names = 0, old_names = 0;
     bool found = false, old_found = false;
-    for (const char* p = now; p < now + now_size; p += *reinterpret_cast<const std::uint16_t*>(p + 16), names++)
+    for (const char* p = now; p < now + now_size;
+         p += *reinterpret_cast<const std::uint16_t*>(p + 16), names++)
         if (equal(p + 24, "a"))
             found = p[18] == 8 && *reinterpret_cast<const std::uint16_t*>(p + 20) == 1;  // DT_REG
-    for (const char* p = then; p < then + then_size; p += *reinterpret_cast<const std::uint16_t*>(p + 4), old_names++)
+    for (const char* p = then; p < then + then_size;
+         p += *reinterpret_cast<const std::uint16_t*>(p + 4), old_names++)
         if (equal(p + 8, "a"))
             old_found = p[6] == 8 && p[7] == 1;
     EXPECT(found && old_found && names == old_names && names == 4);
@@ -136,15 +143,15 @@ bool the_working_directory() {
 
 // What ls -l, cp -p and tar ask beside: access lists, flags, attributes, limits of paths.
 bool what_tools_ask() {
-    EXPECT(sys(191, kFile, 59) <= 0);  // _PC_ACL_EXTENDED
-    EXPECT(sys(191, kFile, 64) <= 0);  // _PC_ACL_NFS4
-    EXPECT_CALL(sys(191, kFile, 4), 255);  // _PC_NAME_MAX
-    EXPECT_CALL(sys(347, kFile, 4, 0), -kEopnotsupp);  // __acl_get_file
-    EXPECT_CALL(sys(425, kFile, 4, 0), -kEopnotsupp);  // __acl_get_link
+    EXPECT(sys(191, kFile, 59) <= 0);                             // _PC_ACL_EXTENDED
+    EXPECT(sys(191, kFile, 64) <= 0);                             // _PC_ACL_NFS4
+    EXPECT_CALL(sys(191, kFile, 4), 255);                         // _PC_NAME_MAX
+    EXPECT_CALL(sys(347, kFile, 4, 0), -kEopnotsupp);             // __acl_get_file
+    EXPECT_CALL(sys(425, kFile, 4, 0), -kEopnotsupp);             // __acl_get_link
     EXPECT(sys(439, "/tmp/skep-dynamic/a", 1, nullptr, 0) <= 0);  // extattr_list_link
     EXPECT_CALL(sys(34, kFile, 0), 0);
     EXPECT_CALL(sys(33, kFile, 4), 0);
-    EXPECT_CALL(sys(376, kFile, 4), 0);  // eaccess
+    EXPECT_CALL(sys(376, kFile, 4), 0);                   // eaccess
     const Time times[2] = {{1'000'000'000, 5}, {0, -2}};  // UTIME_OMIT
     EXPECT_CALL(sys(547, kHere, kFile, times, 0), 0);
     Stat now{};
@@ -171,13 +178,13 @@ bool what_tools_ask_of_oddities() {
 
 bool absent_features() {
     char value[16] = {};
-    EXPECT_CALL(sys(516), -kEnosys);          // cap_enter: libcapsicum goes on without
-    EXPECT_CALL(sys(533, 1, 0), -kEnosys);    // cap_rights_limit
-    EXPECT_CALL(sys(255, 0), -kEnosys);       // aio_read
-    EXPECT_CALL(sys(506, 0, 0, 0), -kEnosys); // jail_get
-    EXPECT_CALL(sys(303, "aio"), -kEnoent);   // modfind
-    EXPECT_CALL(sys(307, 0), 0);              // kldnext: kldstat(8) lists nothing
-    EXPECT_CALL(sys(335, &value, 4), 0);      // utrace: LD_UTRACE
+    EXPECT_CALL(sys(516), -kEnosys);           // cap_enter: libcapsicum goes on without
+    EXPECT_CALL(sys(533, 1, 0), -kEnosys);     // cap_rights_limit
+    EXPECT_CALL(sys(255, 0), -kEnosys);        // aio_read
+    EXPECT_CALL(sys(506, 0, 0, 0), -kEnosys);  // jail_get
+    EXPECT_CALL(sys(303, "aio"), -kEnoent);    // modfind
+    EXPECT_CALL(sys(307, 0), 0);               // kldnext: kldstat(8) lists nothing
+    EXPECT_CALL(sys(335, &value, 4), 0);       // utrace: LD_UTRACE
     EXPECT_CALL(sys(390, 0, "vm.kmem", value, sizeof value), -kEnoent);  // kenv(KENV_GET)
     return true;
 }
@@ -193,8 +200,16 @@ bool remove_files() {
 
 void file_cases() {
     const Case cases[] = {
-        {"make_files", make_files}, {"stat", both_stats}, {"getdirentries", both_directories}, {"mknod", device_nodes}, {"statfs", file_systems},
-        {"getcwd", the_working_directory}, {"tools", what_tools_ask}, {"odd_files", what_tools_ask_of_oddities}, {"absent", absent_features}, {"remove_files", remove_files},
+        {"make_files", make_files},
+        {"stat", both_stats},
+        {"getdirentries", both_directories},
+        {"mknod", device_nodes},
+        {"statfs", file_systems},
+        {"getcwd", the_working_directory},
+        {"tools", what_tools_ask},
+        {"odd_files", what_tools_ask_of_oddities},
+        {"absent", absent_features},
+        {"remove_files", remove_files},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

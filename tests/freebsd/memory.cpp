@@ -4,13 +4,30 @@
 namespace bsd {
 namespace {
 
-enum : int { kShared = 1, kPrivate = 2, kFixed = 0x10, kStack = 0x400, kAnonymous = 0x1000, kGuard = 0x2000, kExclusive = 0x4000, kNoCore = 0x20000, kPrefault = 0x40000, k32Bit = 0x80000 };
-enum : int { kNone = 0, kRead = 1, kWrite = 2, kExecute = 4 };
+enum : int {
+    kShared = 1,
+    kPrivate = 2,
+    kFixed = 0x10,
+    kStack = 0x400,
+    kAnonymous = 0x1000,
+    kGuard = 0x2000,
+    kExclusive = 0x4000,
+    kNoCore = 0x20000,
+    kPrefault = 0x40000,
+    k32Bit = 0x80000
+};
+enum : int {
+    kNone = 0,
+    kRead = 1,
+    kWrite = 2,
+    kExecute = 4
+};
 constexpr int aligned(int power) {
     return power << 24;
 }
 
-long map(std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor = -1, std::uint64_t offset = 0) {
+long map(std::uint64_t at, std::uint64_t size, int protection, int flags, int descriptor = -1,
+         std::uint64_t offset = 0) {
     return sys(477, at, size, protection, flags, descriptor, offset);
 }
 
@@ -18,7 +35,9 @@ long map(std::uint64_t at, std::uint64_t size, int protection, int flags, int de
 bool guard_then_fixed() {
     const long base = map(0, 1 << 20, kNone, kGuard);
     EXPECT(base > 0);
-    EXPECT_CALL(map(static_cast<std::uint64_t>(base) + 4096, 4096, kRead | kWrite, kPrivate | kAnonymous | kFixed), base + 4096);
+    EXPECT_CALL(map(static_cast<std::uint64_t>(base) + 4096, 4096, kRead | kWrite,
+                    kPrivate | kAnonymous | kFixed),
+                base + 4096);
     *reinterpret_cast<volatile char*>(base + 4096) = 1;
     EXPECT_CALL(sys(74, base + 4096, 4096, kRead), 0);
     EXPECT_CALL(sys(73, base, 1 << 20), 0);
@@ -34,7 +53,8 @@ bool old_rtld_maps() {
 }
 
 bool alignment() {
-    const long big = map(0, 4 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(21)), super = map(0, 2 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(1));
+    const long big = map(0, 4 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(21)),
+               super = map(0, 2 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(1));
     EXPECT(big > 0 && big % (2 << 20) == 0 && super > 0 && super % (2 << 20) == 0);
     EXPECT_CALL(sys(73, big, 4 << 20), 0);
     EXPECT_CALL(sys(73, super, 2 << 20), 0);
@@ -44,8 +64,11 @@ bool alignment() {
 bool exclusive() {
     const long base = map(0, 8192, kRead | kWrite, kPrivate | kAnonymous);
     EXPECT(base > 0);
-    EXPECT(map(static_cast<std::uint64_t>(base), 4096, kRead, kPrivate | kAnonymous | kFixed | kExclusive) < 0);
-    EXPECT_CALL(map(static_cast<std::uint64_t>(base), 4096, kRead, kPrivate | kAnonymous | kExclusive), -kEinval);
+    EXPECT(map(static_cast<std::uint64_t>(base), 4096, kRead,
+               kPrivate | kAnonymous | kFixed | kExclusive) < 0);
+    EXPECT_CALL(
+        map(static_cast<std::uint64_t>(base), 4096, kRead, kPrivate | kAnonymous | kExclusive),
+        -kEinval);
     EXPECT_CALL(sys(73, base, 8192), 0);
     return true;
 }
@@ -129,8 +152,17 @@ bool anonymous_shared_memory() {
 
 void memory_cases() {
     const Case cases[] = {
-        {"map_guard", guard_then_fixed}, {"map_nocore", old_rtld_maps}, {"map_aligned", alignment}, {"map_excl", exclusive}, {"map_stack", stacks},
-        {"map_32bit", low_addresses}, {"break", the_break}, {"map_errors", wrong_requests}, {"madvise_mincore", advice}, {"map_file", a_file_shared}, {"shm_anon", anonymous_shared_memory},
+        {"map_guard", guard_then_fixed},
+        {"map_nocore", old_rtld_maps},
+        {"map_aligned", alignment},
+        {"map_excl", exclusive},
+        {"map_stack", stacks},
+        {"map_32bit", low_addresses},
+        {"break", the_break},
+        {"map_errors", wrong_requests},
+        {"madvise_mincore", advice},
+        {"map_file", a_file_shared},
+        {"shm_anon", anonymous_shared_memory},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -1,4 +1,5 @@
-// fork, vfork, rfork, pdfork, wait4, wait6, procctl, ptrace, limits: sys/wait.h, sys/procctl.h, sys/procdesc.h.
+// fork, vfork, rfork, pdfork, wait4, wait6, procctl, ptrace, limits: sys/wait.h, sys/procctl.h,
+// sys/procdesc.h.
 #include "system.hpp"
 
 namespace bsd {
@@ -48,7 +49,8 @@ bool rfork_and_wait() {
         ResourceUsage self, children;
     } usage{};
     char information[80] = {};
-    EXPECT_CALL(sys(532, 0, child, &status, 16, &usage, information), child);  // wait6(P_PID, WEXITED)
+    EXPECT_CALL(sys(532, 0, child, &status, 16, &usage, information),
+                child);  // wait6(P_PID, WEXITED)
     EXPECT_CALL(status, 9 << 8);
     EXPECT_CALL(*reinterpret_cast<std::int32_t*>(information), 20);  // SIGCHLD
     return true;
@@ -150,8 +152,14 @@ bool identity_and_limits() {
 
 void process_cases() {
     const Case cases[] = {
-        {"fork", fork_and_wait}, {"interpreter_by_name", interpreter_by_name}, {"rfork_wait6", rfork_and_wait}, {"pdfork", a_process_descriptor}, {"pdfork_close", a_descriptor_closed}, {"procctl", process_control},
-        {"ptrace", tracing}, {"identity", identity_and_limits},
+        {"fork", fork_and_wait},
+        {"interpreter_by_name", interpreter_by_name},
+        {"rfork_wait6", rfork_and_wait},
+        {"pdfork", a_process_descriptor},
+        {"pdfork_close", a_descriptor_closed},
+        {"procctl", process_control},
+        {"ptrace", tracing},
+        {"identity", identity_and_limits},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -26,7 +26,8 @@ bool arguments_are_there() {
 
 extern "C" void program_main(std::uint64_t* stack, void (*at_exit)()) {
     start.words = stack;
-    const Case cases[] = {{"program_tls", tls_is_there}, {"program_arguments", arguments_are_there}};
+    const Case cases[] = {{"program_tls", tls_is_there},
+                          {"program_arguments", arguments_are_there}};
     run_cases(cases, 2);
     at_exit();
     print("end\n");

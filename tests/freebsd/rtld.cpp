@@ -1,5 +1,6 @@
-// The interpreter: what /libexec/ld-elf.so.1 is to the kernel. It relocates itself, gives the thread its TLS, looks at
-// the system as rtld, the C library's start-up and the base system's tools do, and starts the program.
+// The interpreter: what /libexec/ld-elf.so.1 is to the kernel. It relocates itself, gives the
+// thread its TLS, looks at the system as rtld, the C library's start-up and the base system's tools
+// do, and starts the program.
 #include "system.hpp"
 
 #include <elf.h>
@@ -25,10 +26,12 @@ void relocate() {
     }
     for (std::uint64_t i = 0; i < size / sizeof *table; i++)
         if (ELF64_R_TYPE(table[i].r_info) == R_X86_64_RELATIVE)
-            *reinterpret_cast<std::uint64_t*>(base + table[i].r_offset) = base + static_cast<std::uint64_t>(table[i].r_addend);
+            *reinterpret_cast<std::uint64_t*>(base + table[i].r_offset) =
+                base + static_cast<std::uint64_t>(table[i].r_addend);
 }
 
-// Variant II: the thread's control block begins with a pointer to itself; the ABI of compiled code needs no more.
+// Variant II: the thread's control block begins with a pointer to itself; the ABI of compiled code
+// needs no more.
 std::uint64_t control_block[4];
 
 void set_tls() {
@@ -48,9 +51,13 @@ extern "C" std::uint64_t rtld_main(std::uint64_t* stack, void (**at_exit)()) {
     relocate();
     start.words = stack;
     set_tls();
-    // Called by name (ld-elf.so.1(1), direct execution) it finds itself by AT_BASE, and sees that by AT_PHDR.
+    // Called by name (ld-elf.so.1(1), direct execution) it finds itself by AT_BASE, and sees that
+    // by AT_PHDR.
     if (equal(start.argument(0), "by name"))
-        exit_with(start.find(7) == word(&__ehdr_start) && start.find(3) == word(&__ehdr_start) + __ehdr_start.e_phoff ? 11 : 12);
+        exit_with(start.find(7) == word(&__ehdr_start) &&
+                          start.find(3) == word(&__ehdr_start) + __ehdr_start.e_phoff
+                      ? 11
+                      : 12);
     *at_exit = cleanup;
     auxiliary_cases();
     sysctl_cases();
@@ -68,7 +75,8 @@ extern "C" std::uint64_t rtld_main(std::uint64_t* stack, void (**at_exit)()) {
 
 }  // namespace bsd
 
-// RDI is where argc lies; the program gets it there again, and the function to call at its end in RSI.
+// RDI is where argc lies; the program gets it there again, and the function to call at its end in
+// RSI.
 asm(R"(
     .globl _start
 _start:

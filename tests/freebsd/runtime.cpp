@@ -21,12 +21,17 @@ namespace bsd {
 Stack start;
 
 // Carry set: RAX is errno. The kernel keeps every register but RAX, RDX, RCX and R11.
-Outcome system_call(long number, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e, std::uint64_t f) {
+Outcome system_call(long number, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
+                    std::uint64_t e, std::uint64_t f) {
     Outcome out{static_cast<std::uint64_t>(number), false, c};
     register std::uint64_t r10 asm("r10") = d;
     register std::uint64_t r8 asm("r8") = e;
     register std::uint64_t r9 asm("r9") = f;
-    asm volatile("syscall" : "+a"(out.value), "=@ccc"(out.failed), "+d"(out.second), "+r"(r10), "+r"(r8), "+r"(r9) : "D"(a), "S"(b) : "rcx", "r11", "memory");
+    asm volatile("syscall"
+                 : "+a"(out.value), "=@ccc"(out.failed), "+d"(out.second), "+r"(r10), "+r"(r8),
+                   "+r"(r9)
+                 : "D"(a), "S"(b)
+                 : "rcx", "r11", "memory");
     return out;
 }
 
@@ -59,7 +64,8 @@ void print_number(long value) {
     char* at = digits + sizeof digits;
     *--at = 0;
     const bool negative = value < 0;
-    std::uint64_t rest = negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    std::uint64_t rest =
+        negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
     do
         *--at = static_cast<char>('0' + rest % 10);
     while (rest /= 10);

@@ -28,7 +28,11 @@ struct AlternateStack {
     std::int32_t flags;
 };
 
-enum : int { kOnStack = 1, kRestart = 2, kSigInfo = 0x40 };
+enum : int {
+    kOnStack = 1,
+    kRestart = 2,
+    kSigInfo = 0x40
+};
 constexpr int kUsr1 = 30, kSegv = 11;
 
 volatile int handled, code, sender;
@@ -42,7 +46,8 @@ void on_signal(int signal, void* information, void* context) {
     sender = info->process;
     fault_address = info->address;
     handler_stack = reinterpret_cast<std::uint64_t>(&info);
-    // ucontext_t: the mask, then mcontext_t, whose RIP is its 21st word. A fault's instruction is two bytes long.
+    // ucontext_t: the mask, then mcontext_t, whose RIP is its 21st word. A fault's instruction is
+    // two bytes long.
     auto* rip = reinterpret_cast<std::uint64_t*>(static_cast<char*>(context) + 16 + 160);
     if (signal == kSegv)
         *rip += 2;
@@ -82,7 +87,8 @@ bool another_stack() {
     EXPECT(old.flags & 4);  // SS_DISABLE
     EXPECT(install(kUsr1, kSigInfo | kOnStack));
     EXPECT_CALL(sys(37, sys(20), kUsr1), 0);
-    EXPECT(handler_stack > reinterpret_cast<std::uint64_t>(area) && handler_stack < reinterpret_cast<std::uint64_t>(area + sizeof area));
+    EXPECT(handler_stack > reinterpret_cast<std::uint64_t>(area) &&
+           handler_stack < reinterpret_cast<std::uint64_t>(area + sizeof area));
     const AlternateStack none{nullptr, 0, 4}, little{area, 100, 0};
     EXPECT_CALL(sys(53, &little, 0), -kEnomem);
     EXPECT_CALL(sys(53, &none, 0), 0);
@@ -115,7 +121,10 @@ bool registers_survive() {
     const long me = sys(20);
     std::uint64_t before = 0x1234'5678'9abc'def0, after;
     long result = 37;
-    asm volatile("mov %2, %%r12; syscall; mov %%r12, %1" : "+a"(result), "=r"(after) : "r"(before), "D"(me), "S"(kUsr1) : "r12", "rcx", "r11", "rdx", "r8", "r9", "r10", "memory");
+    asm volatile("mov %2, %%r12; syscall; mov %%r12, %1"
+                 : "+a"(result), "=r"(after)
+                 : "r"(before), "D"(me), "S"(kUsr1)
+                 : "r12", "rcx", "r11", "rdx", "r8", "r9", "r10", "memory");
     EXPECT_CALL(handled, kUsr1);
     EXPECT(after == before && result == 0);
     return true;
@@ -125,9 +134,14 @@ bool contexts() {
     alignas(16) static char context[880];
     static volatile int rounds;
     rounds = 0;
-    // getcontext, here: a function called for it would have returned when its context is taken up again.
+    // getcontext, here: a function called for it would have returned when its context is taken up
+    // again.
     long taken = 421;
-    asm volatile("syscall" : "+a"(taken) : "D"(context) : "rcx", "r11", "rdx", "rsi", "rbx", "r8", "r9", "r10", "r12", "r13", "r14", "r15", "memory", "cc");
+    asm volatile("syscall"
+                 : "+a"(taken)
+                 : "D"(context)
+                 : "rcx", "r11", "rdx", "rsi", "rbx", "r8", "r9", "r10", "r12", "r13", "r14", "r15",
+                   "memory", "cc");
     EXPECT_CALL(taken, 0);
     const int round = rounds;
     rounds = round + 1;
@@ -141,7 +155,9 @@ bool contexts() {
 
 void signal_cases() {
     const Case cases[] = {
-        {"signal", a_signal_to_myself}, {"fault", a_fault}, {"sigaltstack", another_stack}, {"sigwait", blocked_and_taken}, {"sigreturn", registers_survive}, {"getcontext", contexts},
+        {"signal", a_signal_to_myself},   {"fault", a_fault},
+        {"sigaltstack", another_stack},   {"sigwait", blocked_and_taken},
+        {"sigreturn", registers_survive}, {"getcontext", contexts},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

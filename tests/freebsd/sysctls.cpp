@@ -1,4 +1,5 @@
-// What rtld, libc, libthr, ps, sysctl(8) and the like ask of the sysctl tree: sys/sysctl.h, sys/user.h.
+// What rtld, libc, libthr, ps, sysctl(8) and the like ask of the sysctl tree: sys/sysctl.h,
+// sys/user.h.
 #include "system.hpp"
 
 #include <initializer_list>
@@ -23,15 +24,22 @@ bool integers() {
         const char* name;
         int least;
     } kNames[] = {
-        {"kern.osreldate", 1400000}, {"hw.ncpu", 1}, {"hw.pagesize", 4096}, {"kern.maxproc", 16}, {"kern.maxfilesperproc", 64},
-        {"kern.argmax", 4096}, {"kern.ngroups", 16}, {"kern.iov_max", 16}, {"kern.smp.maxcpus", 1}, {"kern.smp.cpus", 1},
-        {"kern.ipc.soacceptqueue", 1}, {"kern.fscale", 1}, {"security.jail.jailed", 0}, {"security.bsd.see_other_uids", 0},
-        {"vm.overcommit", 0}, {"kern.securelevel", -1}, {"kern.stackprot", 3}, {"kern.features.inet", 1}, {"kern.pid_max", 100},
+        {"kern.osreldate", 1400000},   {"hw.ncpu", 1},
+        {"hw.pagesize", 4096},         {"kern.maxproc", 16},
+        {"kern.maxfilesperproc", 64},  {"kern.argmax", 4096},
+        {"kern.ngroups", 16},          {"kern.iov_max", 16},
+        {"kern.smp.maxcpus", 1},       {"kern.smp.cpus", 1},
+        {"kern.ipc.soacceptqueue", 1}, {"kern.fscale", 1},
+        {"security.jail.jailed", 0},   {"security.bsd.see_other_uids", 0},
+        {"vm.overcommit", 0},          {"kern.securelevel", -1},
+        {"kern.stackprot", 3},         {"kern.features.inet", 1},
+        {"kern.pid_max", 100},
     };
     for (const auto& n : kNames) {
         int value = -100;
         std::uint64_t size = sizeof value;
-        if (const long r = by_name(n.name, &value, &size); r != 0 || size != sizeof value || value < n.least) {
+        if (const long r = by_name(n.name, &value, &size);
+            r != 0 || size != sizeof value || value < n.least) {
             print("# ");
             print(n.name);
             return complain("sysctl", r ? r : value);
@@ -43,10 +51,14 @@ bool integers() {
 bool texts() {
     const struct {
         const char *name, *prefix;
-    } kNames[] = {{"kern.ostype", "FreeBSD"}, {"kern.osrelease", "14."}, {"hw.machine", "amd64"}, {"hw.machine_arch", "amd64"}, {"kern.version", "FreeBSD"}, {"kern.hostname", ""}, {"user.cs_path", "/"}};
+    } kNames[] = {{"kern.ostype", "FreeBSD"},  {"kern.osrelease", "14."},
+                  {"hw.machine", "amd64"},     {"hw.machine_arch", "amd64"},
+                  {"kern.version", "FreeBSD"}, {"kern.hostname", ""},
+                  {"user.cs_path", "/"}};
     for (const auto& n : kNames) {
         std::uint64_t size = sizeof buffer;
-        EXPECT_CALL(sys(570, n.name, length(n.name), buffer, &size, 0, 0), 0);  // __sysctlbyname, since 13
+        EXPECT_CALL(sys(570, n.name, length(n.name), buffer, &size, 0, 0),
+                    0);  // __sysctlbyname, since 13
         EXPECT(size == length(buffer) + 1 && starts_with(buffer, n.prefix));
     }
     return true;
@@ -153,7 +165,8 @@ bool places_of_a_process() {
     return true;
 }
 
-// getvfsbyname(3): tar(1) gives up on a file system that it cannot find there. struct xvfsconf, 48 bytes each.
+// getvfsbyname(3): tar(1) gives up on a file system that it cannot find there. struct xvfsconf, 48
+// bytes each.
 bool file_system_kinds() {
     static char mounted[2344];
     EXPECT_CALL(sys(555, "/dev", mounted), 0);
@@ -162,7 +175,8 @@ bool file_system_kinds() {
     EXPECT(size > 0 && size % 48 == 0);
     for (const char* p = buffer; p < buffer + size; p += 48)
         if (equal(p + 8, mounted + 280)) {  // f_fstypename
-            EXPECT(at<std::int32_t>(p, 28) >= 1 && at<std::int32_t>(p, 32) & 0x80000);  // mounted; VFCF_SYNTHETIC
+            EXPECT(at<std::int32_t>(p, 28) >= 1 &&
+                   at<std::int32_t>(p, 32) & 0x80000);  // mounted; VFCF_SYNTHETIC
             return true;
         }
     return complain("the type of /dev is listed", static_cast<long>(size));
@@ -201,17 +215,24 @@ bool terminals_of_processes() {
             exit_with(1);
         const long terminal = sys(5, name, 2, 0);
         static char stat[224];
-        if (terminal < 0 || sys(54, terminal, 0x20007461, 0) != 0 || sys(551, terminal, stat) != 0)  // TIOCSCTTY
+        if (terminal < 0 || sys(54, terminal, 0x20007461, 0) != 0 ||
+            sys(551, terminal, stat) != 0)  // TIOCSCTTY
             exit_with(2);
         const auto device = at<std::uint64_t>(stat, 40);
         const int by_terminal[4] = {1, 14, 4, static_cast<int>(device)};  // KERN_PROC_TTY
         std::uint64_t size = sizeof buffer;
-        if (sys(202, by_terminal, 4, buffer, &size, 0, 0) != 0 || size != 1088 || at<std::int32_t>(buffer, 72) != sys(20))
+        if (sys(202, by_terminal, 4, buffer, &size, 0, 0) != 0 || size != 1088 ||
+            at<std::int32_t>(buffer, 72) != sys(20))
             exit_with(3);
         // ki_tdev, ki_tpgid, P_CONTROLT and the old ki_tdev.
-        const bool told = at<std::uint64_t>(buffer, 560) == device && at<std::int32_t>(buffer, 84) == sys(20) && at<std::int64_t>(buffer, 368) & 2 && at<std::uint32_t>(buffer, 100) == static_cast<std::uint32_t>(device);
+        const bool told = at<std::uint64_t>(buffer, 560) == device &&
+                          at<std::int32_t>(buffer, 84) == sys(20) &&
+                          at<std::int64_t>(buffer, 368) & 2 &&
+                          at<std::uint32_t>(buffer, 100) == static_cast<std::uint32_t>(device);
         std::uint64_t name_size = sizeof buffer;
-        if (!told || sys(570, "kern.devname", 12, buffer, &name_size, &device, sizeof device) != 0 || !equal(buffer, name + 5))
+        if (!told ||
+            sys(570, "kern.devname", 12, buffer, &name_size, &device, sizeof device) != 0 ||
+            !equal(buffer, name + 5))
             exit_with(4);
         exit_with(0);
     }
@@ -222,7 +243,10 @@ bool terminals_of_processes() {
 }
 
 bool memory_figures() {
-    for (const char* name : {"vm.loadavg", "vm.vmtotal", "hw.physmem", "hw.usermem", "hw.realmem", "kern.boottime", "kern.clockrate", "kern.cp_time", "kern.cp_times", "vm.stats.vm.v_page_count", "vm.stats.vm.v_free_count", "hw.pagesizes", "hw.availpages"}) {
+    for (const char* name :
+         {"vm.loadavg", "vm.vmtotal", "hw.physmem", "hw.usermem", "hw.realmem", "kern.boottime",
+          "kern.clockrate", "kern.cp_time", "kern.cp_times", "vm.stats.vm.v_page_count",
+          "vm.stats.vm.v_free_count", "hw.pagesizes", "hw.availpages"}) {
         std::uint64_t size = sizeof buffer;
         if (const long r = by_name(name, buffer, &size); r != 0 || size == 0) {
             print("# ");
@@ -237,9 +261,17 @@ bool memory_figures() {
 
 void sysctl_cases() {
     const Case cases[] = {
-        {"sysctl_integers", integers}, {"sysctl_texts", texts}, {"sysctl_numbers", numbers_without_names}, {"sysctl_small_buffer", a_small_buffer},
-        {"kinfo_every_process", every_process}, {"kinfo_one_process", one_process}, {"process_arguments", arguments_of_a_process},
-        {"process_places", places_of_a_process}, {"sysctl_memory", memory_figures}, {"vfs_conflist", file_system_kinds}, {"devname", names_of_devices},
+        {"sysctl_integers", integers},
+        {"sysctl_texts", texts},
+        {"sysctl_numbers", numbers_without_names},
+        {"sysctl_small_buffer", a_small_buffer},
+        {"kinfo_every_process", every_process},
+        {"kinfo_one_process", one_process},
+        {"process_arguments", arguments_of_a_process},
+        {"process_places", places_of_a_process},
+        {"sysctl_memory", memory_figures},
+        {"vfs_conflist", file_system_kinds},
+        {"devname", names_of_devices},
         {"process_terminal", terminals_of_processes},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);

@@ -1,5 +1,6 @@
-// Calling a FreeBSD/amd64 kernel without a library, and saying what was found. Layouts and numbers are those of FreeBSD's
-// manual pages and headers, written down anew: sharing the kernel's own would hide what both have wrong.
+// Calling a FreeBSD/amd64 kernel without a library, and saying what was found. Layouts and numbers
+// are those of FreeBSD's manual pages and headers, written down anew: sharing the kernel's own
+// would hide what both have wrong.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +14,13 @@ struct Outcome {
     bool failed;
     std::uint64_t second;  // RDX
     // -errno if it failed.
-    long signed_value() const { return failed ? -static_cast<long>(value) : static_cast<long>(value); }
+    long signed_value() const {
+        return failed ? -static_cast<long>(value) : static_cast<long>(value);
+    }
 };
 
-Outcome system_call(long number, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e, std::uint64_t f);
+Outcome system_call(long number, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d,
+                    std::uint64_t e, std::uint64_t f);
 
 template <typename T>
 std::uint64_t word([[maybe_unused]] T value) {
@@ -54,18 +58,36 @@ int failures();
 
 // Says which condition did not hold, and with what value beside it.
 bool complain(const char* condition, long value);
-#define EXPECT(condition)                              \
-    do                                                 \
-        if (!(condition))                              \
-            return ::bsd::complain(#condition, 0);     \
+#define EXPECT(condition)                          \
+    do                                             \
+        if (!(condition))                          \
+            return ::bsd::complain(#condition, 0); \
     while (0)
-#define EXPECT_CALL(expression, wanted)                                       \
-    do                                                                        \
+#define EXPECT_CALL(expression, wanted)                                        \
+    do                                                                         \
         if (const long got_ = (expression); got_ != static_cast<long>(wanted)) \
-            return ::bsd::complain(#expression " == " #wanted, got_);         \
+            return ::bsd::complain(#expression " == " #wanted, got_);          \
     while (0)
 
-enum : int { kEperm = 1, kEnoent = 2, kEsrch = 3, kEintr = 4, kEbadf = 9, kEchild = 10, kEnomem = 12, kEfault = 14, kEbusy = 16, kEexist = 17, kEnotdir = 20, kEinval = 22, kEnotty = 25, kEtimedout = 60, kEnosys = 78, kEopnotsupp = 45, kEagain = 35 };
+enum : int {
+    kEperm = 1,
+    kEnoent = 2,
+    kEsrch = 3,
+    kEintr = 4,
+    kEbadf = 9,
+    kEchild = 10,
+    kEnomem = 12,
+    kEfault = 14,
+    kEbusy = 16,
+    kEexist = 17,
+    kEnotdir = 20,
+    kEinval = 22,
+    kEnotty = 25,
+    kEtimedout = 60,
+    kEnosys = 78,
+    kEopnotsupp = 45,
+    kEagain = 35
+};
 
 struct Time {
     std::int64_t seconds, nanoseconds;
@@ -74,7 +96,9 @@ struct Time {
 struct Stack {  // as the kernel starts a program: argc, argv, envp, the auxiliary vector
     std::uint64_t* words;
     std::uint64_t argument_count() const { return words[0]; }
-    const char* argument(std::uint64_t n) const { return reinterpret_cast<const char*>(words[1 + n]); }
+    const char* argument(std::uint64_t n) const {
+        return reinterpret_cast<const char*>(words[1 + n]);
+    }
     const std::uint64_t* environment() const { return words + 2 + words[0]; }
     const std::uint64_t* auxiliary() const {
         const std::uint64_t* at = environment();

@@ -10,7 +10,14 @@ struct Termios {
     std::uint32_t input_speed, output_speed;
 };
 static_assert(sizeof(Termios) == 44);
-enum : std::uint32_t { kGet = 0x402c7413, kSet = 0x802c7414, kWindow = 0x40087468, kGetGroup = 0x40047477, kName = 0x80106678, kType = 0x4004667a };
+enum : std::uint32_t {
+    kGet = 0x402c7413,
+    kSet = 0x802c7414,
+    kWindow = 0x40087468,
+    kGetGroup = 0x40047477,
+    kName = 0x80106678,
+    kType = 0x4004667a
+};
 
 long console() {
     return sys(5, "/dev/console", 2 | 0x8000, 0);  // O_RDWR | O_NOCTTY
@@ -22,7 +29,8 @@ bool settings() {
     Termios old{};
     EXPECT_CALL(sys(54, tty, kGet, &old), 0);
     EXPECT(old.local & 0x100);  // ICANON
-    EXPECT(old.characters[0] == 4 && old.characters[8] == 3 && old.output_speed > 0);  // VEOF, VINTR
+    EXPECT(old.characters[0] == 4 && old.characters[8] == 3 &&
+           old.output_speed > 0);  // VEOF, VINTR
     Termios changed = old;
     changed.local &= ~8u;  // ECHO
     EXPECT_CALL(sys(54, tty, kSet, &changed), 0);

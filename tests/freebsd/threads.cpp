@@ -5,7 +5,22 @@ namespace bsd {
 namespace {
 
 constexpr int kUmtx = 454;
-enum : int { kWait = 2, kWake = 3, kMutexLock = 5, kMutexUnlock = 6, kConditionWait = 8, kConditionSignal = 9, kConditionBroadcast = 10, kReadLock = 12, kWriteLock = 13, kRwUnlock = 14, kWaitPrivate = 15, kWakePrivate = 16, kSemaphoreWait = 23, kSemaphoreWake = 24 };
+enum : int {
+    kWait = 2,
+    kWake = 3,
+    kMutexLock = 5,
+    kMutexUnlock = 6,
+    kConditionWait = 8,
+    kConditionSignal = 9,
+    kConditionBroadcast = 10,
+    kReadLock = 12,
+    kWriteLock = 13,
+    kRwUnlock = 14,
+    kWaitPrivate = 15,
+    kWakePrivate = 16,
+    kSemaphoreWait = 23,
+    kSemaphoreWake = 24
+};
 
 struct Mutex {
     std::uint32_t owner, flags, ceilings[2];
@@ -49,7 +64,17 @@ long ended[kThreads];
 bool start_thread(int n, void (*entry)(void*)) {
     blocks[n][0] = word(blocks[n]);
     ended[n] = 0;
-    const Parameters p{entry, reinterpret_cast<void*>(static_cast<std::uintptr_t>(n)), stacks[n], sizeof stacks[n], blocks[n], sizeof blocks[n], &child_ids[n], &parent_ids[n], 0, nullptr, {}};
+    const Parameters p{entry,
+                       reinterpret_cast<void*>(static_cast<std::uintptr_t>(n)),
+                       stacks[n],
+                       sizeof stacks[n],
+                       blocks[n],
+                       sizeof blocks[n],
+                       &child_ids[n],
+                       &parent_ids[n],
+                       0,
+                       nullptr,
+                       {}};
     return sys(455, &p, sizeof p) == 0;
 }
 
@@ -69,7 +94,8 @@ bool join(int n) {
 void count_with_mutex(void* argument) {
     std::uint64_t self;
     asm("mov %%fs:0, %0" : "=r"(self));
-    for (int i = 0; i < 1000 && self == word(blocks[reinterpret_cast<std::uintptr_t>(argument)]); i++) {
+    for (int i = 0; i < 1000 && self == word(blocks[reinterpret_cast<std::uintptr_t>(argument)]);
+         i++) {
         sys(kUmtx, &mutex, kMutexLock, 0, 0, 0);
         value = value + 1;
         sys(kUmtx, &mutex, kMutexUnlock, 0, 0, 0);
@@ -166,7 +192,8 @@ bool a_semaphore() {
         std::uint32_t count = __atomic_load_n(&semaphore.count, __ATOMIC_ACQUIRE);
         if (!(count & 0x7fff'ffff))
             EXPECT_CALL(sys(kUmtx, &semaphore, kSemaphoreWait, 0, 0, 0), 0);
-        else if (__atomic_compare_exchange_n(&semaphore.count, &count, count - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        else if (__atomic_compare_exchange_n(&semaphore.count, &count, count - 1, false,
+                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
             taken++;
     }
     EXPECT(join(0) && join(1));
@@ -185,8 +212,8 @@ bool waits_and_wakes() {
     return true;
 }
 
-// As rtld and libc set the base where CPUID has FSGSBASE: without a call. It is still there after the CPU was given up,
-// in a child, and after a signal.
+// As rtld and libc set the base where CPUID has FSGSBASE: without a call. It is still there after
+// the CPU was given up, in a child, and after a signal.
 bool own_base() {
     std::uint32_t a = 7, b, c = 0, d;
     asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
@@ -239,7 +266,10 @@ bool processors() {
 
 void thread_cases() {
     const Case cases[] = {
-        {"umtx_wait", waits_and_wakes}, {"thr_new", threads_and_a_mutex}, {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock}, {"umtx_semaphore", a_semaphore}, {"cpuset", processors}, {"wrfsbase", own_base},
+        {"umtx_wait", waits_and_wakes},  {"thr_new", threads_and_a_mutex},
+        {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock},
+        {"umtx_semaphore", a_semaphore}, {"cpuset", processors},
+        {"wrfsbase", own_base},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -59,28 +59,55 @@ class Random {
     Word state_;
 };
 
-constexpr Word kArena = 0x6000'0000, kArenaSize = 0x10000;  // readable and writable; nothing behind it
+constexpr Word kArena = 0x6000'0000,
+               kArenaSize = 0x10000;  // readable and writable; nothing behind it
 alignas(16) const char* const kNames[] = {
-    ".", "..", "/", "/tmp/fuzz", "a", "b", "c", "a/b", "/dev/null", "/dev/zero", "/dev/random", "/dev/full", "/dev/tty",
-    "/proc/self", "/proc/self/maps", "/proc/self/fd", "/proc/1/status", "/dev/fd/3", "/dev/vmm", "", "a/../b/./c",
-    "/etc/passwd", "/dev/pts", "/proc/self/exe", "fifo", "kern.ostype",
+    ".",
+    "..",
+    "/",
+    "/tmp/fuzz",
+    "a",
+    "b",
+    "c",
+    "a/b",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/full",
+    "/dev/tty",
+    "/proc/self",
+    "/proc/self/maps",
+    "/proc/self/fd",
+    "/proc/1/status",
+    "/dev/fd/3",
+    "/dev/vmm",
+    "",
+    "a/../b/./c",
+    "/etc/passwd",
+    "/dev/pts",
+    "/proc/self/exe",
+    "fifo",
+    "kern.ostype",
 };
 
 class Fuzzer {
   public:
-    Fuzzer(bool freebsd, Word seed) : freebsd_(freebsd), own_(freebsd ? kFreeBsd : kLinux), random_(seed) {}
+    Fuzzer(bool freebsd, Word seed)
+        : freebsd_(freebsd), own_(freebsd ? kFreeBsd : kLinux), random_(seed) {}
 
     bool prepare() {
         const Word file = call(own_.open, reinterpret_cast<Word>(kProgressFile), 2, 0);
-        const Word at = call(own_.mmap, kProgressAt, 4096, 3, 0x11, file, 0);         // SHARED | FIXED
+        const Word at = call(own_.mmap, kProgressAt, 4096, 3, 0x11, file, 0);  // SHARED | FIXED
         // The one who watches ends waits by a signal.
-        alignas(8) const Word linux_action[4] = {reinterpret_cast<Word>(&nudged), 0x0400'0000, reinterpret_cast<Word>(&nudged_return), 0};
+        alignas(8) const Word linux_action[4] = {reinterpret_cast<Word>(&nudged), 0x0400'0000,
+                                                 reinterpret_cast<Word>(&nudged_return), 0};
         alignas(8) const Word freebsd_action[4] = {reinterpret_cast<Word>(&nudged), 0, 0, 0};
         if (freebsd_)
             call(416, 30, reinterpret_cast<Word>(freebsd_action), 0);
         else
             call(13, 10, reinterpret_cast<Word>(linux_action), 0, 8);
-        const Word arena = call(own_.mmap, kArena, kArenaSize, 3, 0x12 | own_.map_anonymous, ~0ull, 0);  // PRIVATE | FIXED
+        const Word arena = call(own_.mmap, kArena, kArenaSize, 3, 0x12 | own_.map_anonymous, ~0ull,
+                                0);  // PRIVATE | FIXED
         return at == kProgressAt && arena == kArena;
     }
 
@@ -90,7 +117,8 @@ class Fuzzer {
             if (i % 16 == 0)
                 fill();
             Word number = random_.below(kNumbers);
-            while (progress.unknown[number] || is_our_end(number) || (only_waits(number) && random_.below(64)))
+            while (progress.unknown[number] || is_our_end(number) ||
+                   (only_waits(number) && random_.below(64)))
                 number = random_.below(kNumbers);
             Word a[6];
             for (Word& one : a)
@@ -116,11 +144,17 @@ class Fuzzer {
   private:
     // exit and its like end the program too often; reboot is refused, which the first call shows.
     bool is_our_end(Word n) const {
-        return freebsd_ ? n == 1 || n == 431 || n == 463 || n == 417 : n == 60 || n == 231 || n == 15;
+        return freebsd_ ? n == 1 || n == 431 || n == 463 || n == 417
+                        : n == 60 || n == 231 || n == 15;
     }
-    // pause, sigsuspend and sigwait end in a signal at best, and a thread with a start of chance in the program's death.
-    bool only_waits(Word n) const { return freebsd_ ? n == 341 || n == 346 || n == 429 || n == 455 : n == 34 || n == 130; }
-    bool is_fork(Word n) const { return freebsd_ ? n == 2 || n == 66 || n == 251 : n == 57 || n == 58 || n == 56 || n == 435; }
+    // pause, sigsuspend and sigwait end in a signal at best, and a thread with a start of chance in
+    // the program's death.
+    bool only_waits(Word n) const {
+        return freebsd_ ? n == 341 || n == 346 || n == 429 || n == 455 : n == 34 || n == 130;
+    }
+    bool is_fork(Word n) const {
+        return freebsd_ ? n == 2 || n == 66 || n == 251 : n == 57 || n == 58 || n == 56 || n == 435;
+    }
 
     // A new thread's first code is this program at a stack of its own: none.
     void tame(Word number, Word (&a)[6]) {
@@ -137,41 +171,65 @@ class Fuzzer {
         // Waiting without an end is for others to test.
         if (!freebsd_ && (number == 35 || number == 230) && random_.below(4))
             a[number == 35 ? 0 : 2] = 8;
-        // Signals to all but init are not: the one that starts the programs is root, but their last calls would be lost.
+        // Signals to all but init are not: the one that starts the programs is root, but their last
+        // calls would be lost.
         if ((freebsd_ ? number == 37 : number == 62) && a[0] != 0 && random_.below(8))
             a[0] = 1;
     }
 
     Word address() {
         switch (random_.below(16)) {
-        case 0: return 0;
-        case 1: return kArena + kArenaSize - random_.below(64);  // runs out of it
-        case 2: return kArena + kArenaSize + random_.below(4096);
-        case 3: return 0xffff'8000'0000'0000 + (random_.next() & 0xffff'ffff);
-        case 4: return 0x0000'7fff'ffff'f000 - random_.below(2) * 4096;
-        case 5: return random_.next() << random_.below(32);
-        case 6: return reinterpret_cast<Word>(&kNames);
-        case 7: return kArena + random_.below(kArenaSize);
-        case 8: case 9: case 10: return reinterpret_cast<Word>(kNames[random_.below(sizeof kNames / sizeof kNames[0])]);
-        default: return kArena + (random_.below(kArenaSize) & ~7ull);
+            case 0:
+                return 0;
+            case 1:
+                return kArena + kArenaSize - random_.below(64);  // runs out of it
+            case 2:
+                return kArena + kArenaSize + random_.below(4096);
+            case 3:
+                return 0xffff'8000'0000'0000 + (random_.next() & 0xffff'ffff);
+            case 4:
+                return 0x0000'7fff'ffff'f000 - random_.below(2) * 4096;
+            case 5:
+                return random_.next() << random_.below(32);
+            case 6:
+                return reinterpret_cast<Word>(&kNames);
+            case 7:
+                return kArena + random_.below(kArenaSize);
+            case 8:
+            case 9:
+            case 10:
+                return reinterpret_cast<Word>(
+                    kNames[random_.below(sizeof kNames / sizeof kNames[0])]);
+            default:
+                return kArena + (random_.below(kArenaSize) & ~7ull);
         }
     }
     Word number() {
         switch (random_.below(10)) {
-        case 0: return Word{1} << random_.below(64);
-        case 1: return (Word{1} << random_.below(64)) - 1;
-        case 2: return 0 - random_.below(16);
-        case 3: return random_.next() << 7 | random_.below(128);
-        case 4: return 4096 * random_.below(32);
-        case 5: return 0x7fff'ffff + random_.below(3);
-        default: return random_.below(64);
+            case 0:
+                return Word{1} << random_.below(64);
+            case 1:
+                return (Word{1} << random_.below(64)) - 1;
+            case 2:
+                return 0 - random_.below(16);
+            case 3:
+                return random_.next() << 7 | random_.below(128);
+            case 4:
+                return 4096 * random_.below(32);
+            case 5:
+                return 0x7fff'ffff + random_.below(3);
+            default:
+                return random_.below(64);
         }
     }
     Word argument() {
         switch (random_.below(4)) {
-        case 0: return random_.below(24);  // a descriptor, perhaps
-        case 1: return number();
-        default: return address();
+            case 0:
+                return random_.below(24);  // a descriptor, perhaps
+            case 1:
+                return number();
+            default:
+                return address();
         }
     }
     // Structures: numbers, descriptors and addresses, as words and as pairs of halves.
@@ -186,7 +244,8 @@ class Fuzzer {
         for (int i = 0; i < 24; i++) {
             const Word at = kArena + (random_.below(kArenaSize - 64) & ~7ull);
             for (Word offset = 0; offset < 64; offset += 8)
-                *reinterpret_cast<volatile Word*>(at + offset) = random_.below(3) ? argument() : (argument() << 32 | (argument() & 0xffff'ffff));
+                *reinterpret_cast<volatile Word*>(at + offset) =
+                    random_.below(3) ? argument() : (argument() << 32 | (argument() & 0xffff'ffff));
         }
     }
 
@@ -212,7 +271,8 @@ extern "C" [[noreturn]] void begin(const Word* stack) {
     fuzzer.leave();
 }
 
-// Both personalities start it with the stack pointer at argc (FreeBSD: aligned a word lower, and RDI too).
+// Both personalities start it with the stack pointer at argc (FreeBSD: aligned a word lower, and
+// RDI too).
 asm(R"(
     .globl _start
 _start:

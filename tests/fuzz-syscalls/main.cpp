@@ -1,4 +1,5 @@
-// skep-fuzz-syscalls CALLS [SEED]: starts skep-fuzz-calls (beside it) until so many calls have been made.
+// skep-fuzz-syscalls CALLS [SEED]: starts skep-fuzz-calls (beside it) until so many calls have been
+// made.
 #include "progress.hpp"
 
 #include <elf.h>
@@ -140,12 +141,15 @@ class Rounds {
         ::chdir("/tmp/fuzz");
         ::signal(SIGSYS, SIG_IGN);
         ::signal(SIGPIPE, SIG_IGN);
-        if (::setresgid(kNobody, kNobody, kNobody) != 0 || ::setresuid(kNobody, kNobody, kNobody) != 0)
+        if (::setresgid(kNobody, kNobody, kNobody) != 0 ||
+            ::setresuid(kNobody, kNobody, kNobody) != 0)
             ::_exit(3);
         const std::string seed_text = std::to_string(seed), calls_text = std::to_string(calls);
-        const char* arguments[] = {"skep-fuzz-calls", freebsd ? "f" : "l", seed_text.c_str(), calls_text.c_str(), nullptr};
+        const char* arguments[] = {"skep-fuzz-calls", freebsd ? "f" : "l", seed_text.c_str(),
+                                   calls_text.c_str(), nullptr};
         const char* environment[] = {nullptr};
-        ::execve(freebsd ? "/tmp/fuzz-calls-f" : "/tmp/fuzz-calls-l", const_cast<char**>(arguments), const_cast<char**>(environment));
+        ::execve(freebsd ? "/tmp/fuzz-calls-f" : "/tmp/fuzz-calls-l", const_cast<char**>(arguments),
+                 const_cast<char**>(environment));
         ::_exit(4);
     }
     // Until it ends, or makes no more calls.
@@ -160,7 +164,8 @@ class Rounds {
                 fail("waitpid");
             if (got == child && !WIFSTOPPED(status)) {
                 if (WIFEXITED(status) && WEXITSTATUS(status) != 0 && progress.calls == 0)
-                    throw std::runtime_error("skep-fuzz-calls did not start: status " + std::to_string(WEXITSTATUS(status)));
+                    throw std::runtime_error("skep-fuzz-calls did not start: status " +
+                                             std::to_string(WEXITSTATUS(status)));
                 return;
             }
             timespec time{};
@@ -169,9 +174,12 @@ class Rounds {
                 seen = progress.calls;
                 last = time;
                 pause = 1;
-            } else if (got == child || (time.tv_sec - last.tv_sec) * 1000 + (time.tv_nsec - last.tv_nsec) / 1'000'000 > kPatienceMs) {
+            } else if (got == child || (time.tv_sec - last.tv_sec) * 1000 +
+                                               (time.tv_nsec - last.tv_nsec) / 1'000'000 >
+                                           kPatienceMs) {
                 if (std::getenv("FUZZ_VERBOSE"))
-                    std::printf("ended in call %llu\n", static_cast<unsigned long long>(progress.last));
+                    std::printf("ended in call %llu\n",
+                                static_cast<unsigned long long>(progress.last));
                 ::kill(child, SIGKILL);
                 if (::waitpid(child, &status, 0) != child)
                     fail("waitpid");
@@ -206,13 +214,14 @@ bool comes_back(const State& before) {
     for (int i = 0; i < 600; i++) {
         after = now();
         if (after.threads <= before.threads && after.free_kib + kSlackKib >= before.free_kib) {
-            std::printf("memory: %ld KiB less; %d threads as before\n", before.free_kib - after.free_kib, after.threads);
+            std::printf("memory: %ld KiB less; %d threads as before\n",
+                        before.free_kib - after.free_kib, after.threads);
             return true;
         }
         sleep_ms(50);
     }
-    std::printf("FAILED: %d threads and %ld KiB free before, %d and %ld afterwards\n", before.threads, before.free_kib, after.threads,
-        after.free_kib);
+    std::printf("FAILED: %d threads and %ld KiB free before, %d and %ld afterwards\n",
+                before.threads, before.free_kib, after.threads, after.free_kib);
     return false;
 }
 
@@ -227,13 +236,15 @@ int run(std::uint64_t wanted, std::uint64_t seed, const fs::path& calls) {
                 before = now();
             made += start.one(seed + rounds, kEach);
             if (rounds % 500 == 499) {
-                std::printf("%llu calls, %llu programs\n", static_cast<unsigned long long>(made), static_cast<unsigned long long>(rounds + 1));
+                std::printf("%llu calls, %llu programs\n", static_cast<unsigned long long>(made),
+                            static_cast<unsigned long long>(rounds + 1));
                 std::fflush(stdout);
             }
         }
     }
-    std::printf("%llu calls by %llu programs from seed %llu\n", static_cast<unsigned long long>(made), static_cast<unsigned long long>(rounds),
-        static_cast<unsigned long long>(seed));
+    std::printf("%llu calls by %llu programs from seed %llu\n",
+                static_cast<unsigned long long>(made), static_cast<unsigned long long>(rounds),
+                static_cast<unsigned long long>(seed));
     if (rounds > kWarm && !comes_back(before))
         return 1;
     std::puts("alive");
@@ -245,12 +256,14 @@ int run(std::uint64_t wanted, std::uint64_t seed, const fs::path& calls) {
 
 int main(int argc, char** argv) {
     if (argc < 2 || ::getuid() != 0) {
-        std::fputs("usage: skep-fuzz-syscalls CALLS [SEED], as root of a machine that may break\n", stderr);
+        std::fputs("usage: skep-fuzz-syscalls CALLS [SEED], as root of a machine that may break\n",
+                   stderr);
         return 2;
     }
     try {
-        return skep::fuzz::run(std::strtoull(argv[1], nullptr, 10), argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1,
-            std::filesystem::path(argv[0]).parent_path() / "skep-fuzz-calls");
+        return skep::fuzz::run(std::strtoull(argv[1], nullptr, 10),
+                               argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1,
+                               std::filesystem::path(argv[0]).parent_path() / "skep-fuzz-calls");
     } catch (const std::exception& error) {
         std::printf("FAILED: %s\n", error.what());
         return 1;

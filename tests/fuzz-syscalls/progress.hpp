@@ -10,9 +10,9 @@ inline constexpr std::uint64_t kProgressAt = 0x7000'0000;  // where it is mapped
 inline constexpr unsigned kNumbers = 640;
 
 struct Progress {
-    std::uint64_t calls;            // made so far
-    std::uint64_t last;             // the number of the one that is being made
-    std::uint8_t unknown[kNumbers]; // ENOSYS: not worth another one
+    std::uint64_t calls;             // made so far
+    std::uint64_t last;              // the number of the one that is being made
+    std::uint8_t unknown[kNumbers];  // ENOSYS: not worth another one
 };
 static_assert(sizeof(Progress) <= 4096);
 

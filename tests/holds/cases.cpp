@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <semaphore.h>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <semaphore.h>
 #include <vector>
 
 namespace skep::holds_test {
@@ -56,7 +56,8 @@ struct Shared {
     std::atomic<int> count{0}, error{0};
 };
 Shared& shared() {
-    void* at = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* at =
+        ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     HOLDS(at != MAP_FAILED);
     return *new (at) Shared;
 }
@@ -101,16 +102,16 @@ void fork_bomb() {
 // Children that nobody waits for, and orphans, which init collects.
 void zombies() {
     HOLDS(in_child([] {
-        for (int i = 0; i < 300; i++) {
-            const pid_t child = ::fork();
-            HOLDS(child >= 0);
-            if (child == 0) {
-                if (i % 2 && ::fork() == 0)
-                    ::usleep(1000);
-                ::_exit(0);
-            }
-        }
-    }) == 0);
+              for (int i = 0; i < 300; i++) {
+                  const pid_t child = ::fork();
+                  HOLDS(child >= 0);
+                  if (child == 0) {
+                      if (i % 2 && ::fork() == 0)
+                          ::usleep(1000);
+                      ::_exit(0);
+                  }
+              }
+          }) == 0);
 }
 
 void* wait_at(void* semaphore) {
@@ -121,32 +122,34 @@ void* wait_at(void* semaphore) {
 
 void threads() {
     HOLDS(in_child([] {
-        sem_t go;
-        HOLDS(::sem_init(&go, 0, 0) == 0);
-        pthread_attr_t small;
-        HOLDS(::pthread_attr_init(&small) == 0 && ::pthread_attr_setstacksize(&small, 16384) == 0);
-        std::vector<pthread_t> all;
-        int error = 0;
-        for (pthread_t thread; !(error = ::pthread_create(&thread, &small, wait_at, &go));)
-            all.push_back(thread);
-        HOLDS(error == EAGAIN || error == ENOMEM);
-        HOLDS(all.size() > 500);
-        for (std::size_t i = 0; i < all.size(); i++)
-            ::sem_post(&go);
-        for (const pthread_t thread : all)
-            HOLDS(::pthread_join(thread, nullptr) == 0);
-    }) == 0);
+              sem_t go;
+              HOLDS(::sem_init(&go, 0, 0) == 0);
+              pthread_attr_t small;
+              HOLDS(::pthread_attr_init(&small) == 0 &&
+                    ::pthread_attr_setstacksize(&small, 16384) == 0);
+              std::vector<pthread_t> all;
+              int error = 0;
+              for (pthread_t thread; !(error = ::pthread_create(&thread, &small, wait_at, &go));)
+                  all.push_back(thread);
+              HOLDS(error == EAGAIN || error == ENOMEM);
+              HOLDS(all.size() > 500);
+              for (std::size_t i = 0; i < all.size(); i++)
+                  ::sem_post(&go);
+              for (const pthread_t thread : all)
+                  HOLDS(::pthread_join(thread, nullptr) == 0);
+          }) == 0);
     // And with all of them there, the process is killed.
     HOLDS(in_child([] {
-        sem_t go;
-        HOLDS(::sem_init(&go, 0, 0) == 0);
-        pthread_attr_t small;
-        HOLDS(::pthread_attr_init(&small) == 0 && ::pthread_attr_setstacksize(&small, 16384) == 0);
-        pthread_t thread;
-        while (!::pthread_create(&thread, &small, wait_at, &go)) {
-        }
-        ::kill(::getpid(), SIGKILL);
-    }) == 128 + SIGKILL);
+              sem_t go;
+              HOLDS(::sem_init(&go, 0, 0) == 0);
+              pthread_attr_t small;
+              HOLDS(::pthread_attr_init(&small) == 0 &&
+                    ::pthread_attr_setstacksize(&small, 16384) == 0);
+              pthread_t thread;
+              while (!::pthread_create(&thread, &small, wait_at, &go)) {
+              }
+              ::kill(::getpid(), SIGKILL);
+          }) == 128 + SIGKILL);
 }
 
 // --- descriptors ---
@@ -165,22 +168,23 @@ int until_full(F make) {
 
 void descriptors() {
     HOLDS(in_child([] {
-        rlimit limit{};
-        HOLDS(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
-        limit.rlim_cur = 20000;
-        HOLDS(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
-        HOLDS(until_full([] { return ::open("/dev/null", O_RDONLY); }) == 19997);
-        HOLDS(until_full([] { return ::dup(0); }) == 19997);
-        HOLDS(until_full([] { return ::eventfd(0, 0); }) == 19997);
-        HOLDS(until_full([] { return ::epoll_create1(0); }) > 0);
-        HOLDS(until_full([] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }) == 19997);
-        HOLDS(until_full([] { return ::memfd_create("x", 0); }) == 19997);
-        int ends[2];
-        // The last pair does not fit, and leaves nothing half open.
-        HOLDS(until_full([&] { return ::pipe(ends); }) == 9998);
-        HOLDS(until_full([&] { return ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends); }) == 9998);
-        HOLDS(::open("/dev/null", O_RDONLY) == 3);
-    }) == 0);
+              rlimit limit{};
+              HOLDS(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+              limit.rlim_cur = 20000;
+              HOLDS(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+              HOLDS(until_full([] { return ::open("/dev/null", O_RDONLY); }) == 19997);
+              HOLDS(until_full([] { return ::dup(0); }) == 19997);
+              HOLDS(until_full([] { return ::eventfd(0, 0); }) == 19997);
+              HOLDS(until_full([] { return ::epoll_create1(0); }) > 0);
+              HOLDS(until_full([] { return ::socket(AF_UNIX, SOCK_STREAM, 0); }) == 19997);
+              HOLDS(until_full([] { return ::memfd_create("x", 0); }) == 19997);
+              int ends[2];
+              // The last pair does not fit, and leaves nothing half open.
+              HOLDS(until_full([&] { return ::pipe(ends); }) == 9998);
+              HOLDS(until_full([&] { return ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends); }) ==
+                    9998);
+              HOLDS(::open("/dev/null", O_RDONLY) == 3);
+          }) == 0);
     others_go_on();
 }
 
@@ -189,7 +193,8 @@ void descriptors() {
 void eat() {
     constexpr std::size_t kStep = 4 << 20;
     for (;;) {
-        void* at = ::mmap(nullptr, kStep, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* at =
+            ::mmap(nullptr, kStep, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (at == MAP_FAILED)
             ::_exit(errno == ENOMEM ? 1 : 2);
         std::memset(at, 1, kStep);
@@ -217,7 +222,8 @@ void memory_by_many() {
     for (const pid_t child : children) {
         int status = 0;
         HOLDS(::waitpid(child, &status, 0) == child);
-        HOLDS((WIFEXITED(status) && WEXITSTATUS(status) == 1) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        HOLDS((WIFEXITED(status) && WEXITSTATUS(status) == 1) ||
+              (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
     }
     others_go_on();
 }
@@ -225,20 +231,22 @@ void memory_by_many() {
 // More address space than there is of anything.
 void address_space() {
     HOLDS(in_child([] {
-        for (;;)
-            if (::mmap(nullptr, 1l << 40, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED)
-                break;
-        HOLDS(errno == ENOMEM);
-        int pieces = 0;
-        for (;; pieces++) {  // neighbours that cannot be joined
-            const int rights = pieces % 2 ? PROT_READ : PROT_READ | PROT_WRITE;
-            if (::mmap(nullptr, 4096, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-                break;
-            if (pieces > 200000)
-                break;
-        }
-        HOLDS(pieces < 200000 && errno == ENOMEM);
-    }) == 0);
+              for (;;)
+                  if (::mmap(nullptr, 1l << 40, PROT_READ,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+                      break;
+              HOLDS(errno == ENOMEM);
+              int pieces = 0;
+              for (;; pieces++) {  // neighbours that cannot be joined
+                  const int rights = pieces % 2 ? PROT_READ : PROT_READ | PROT_WRITE;
+                  if (::mmap(nullptr, 4096, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+                      MAP_FAILED)
+                      break;
+                  if (pieces > 200000)
+                      break;
+              }
+              HOLDS(pieces < 200000 && errno == ENOMEM);
+          }) == 0);
 }
 
 // The kernel's own memory: what is written into channels that nobody reads.
@@ -325,16 +333,16 @@ void fill(int end) {
 
 void nobody_reads() {
     HOLDS(in_child([] {
-        int ends[2];
-        HOLDS(::pipe(ends) == 0);
-        fill(ends[1]);
-        HOLDS(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-        fill(ends[0]);
-        HOLDS(::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
-        fill(ends[0]);
-        HOLDS(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
-        fill(ends[0]);
-    }) == 0);
+              int ends[2];
+              HOLDS(::pipe(ends) == 0);
+              fill(ends[1]);
+              HOLDS(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+              fill(ends[0]);
+              HOLDS(::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
+              fill(ends[0]);
+              HOLDS(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+              fill(ends[0]);
+          }) == 0);
     // Who waits for room can be killed.
     for (const bool socket : {false, true}) {
         int ends[2];
@@ -357,29 +365,29 @@ void nobody_reads() {
 // Sockets sent through each other and forgotten, with their own ends inside.
 void sockets_in_sockets() {
     HOLDS(in_child([] {
-        for (int i = 0; i < 2000; i++) {
-            int ends[2];
-            HOLDS(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-            for (const int through : ends) {
-                char byte = 0;
-                iovec data{&byte, 1};
-                alignas(cmsghdr) char room[CMSG_SPACE(2 * sizeof(int))] = {};
-                msghdr message{};
-                message.msg_iov = &data;
-                message.msg_iovlen = 1;
-                message.msg_control = room;
-                message.msg_controllen = sizeof room;
-                cmsghdr* header = CMSG_FIRSTHDR(&message);
-                header->cmsg_level = SOL_SOCKET;
-                header->cmsg_type = SCM_RIGHTS;
-                header->cmsg_len = CMSG_LEN(sizeof ends);
-                std::memcpy(CMSG_DATA(header), ends, sizeof ends);
-                HOLDS(::sendmsg(through, &message, 0) == 1);
-            }
-            ::close(ends[0]);
-            ::close(ends[1]);
-        }
-    }) == 0);
+              for (int i = 0; i < 2000; i++) {
+                  int ends[2];
+                  HOLDS(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+                  for (const int through : ends) {
+                      char byte = 0;
+                      iovec data{&byte, 1};
+                      alignas(cmsghdr) char room[CMSG_SPACE(2 * sizeof(int))] = {};
+                      msghdr message{};
+                      message.msg_iov = &data;
+                      message.msg_iovlen = 1;
+                      message.msg_control = room;
+                      message.msg_controllen = sizeof room;
+                      cmsghdr* header = CMSG_FIRSTHDR(&message);
+                      header->cmsg_level = SOL_SOCKET;
+                      header->cmsg_type = SCM_RIGHTS;
+                      header->cmsg_len = CMSG_LEN(sizeof ends);
+                      std::memcpy(CMSG_DATA(header), ends, sizeof ends);
+                      HOLDS(::sendmsg(through, &message, 0) == 1);
+                  }
+                  ::close(ends[0]);
+                  ::close(ends[1]);
+              }
+          }) == 0);
 }
 
 constexpr Case kCases[] = {

@@ -16,10 +16,10 @@ std::span<const Case> cases();
 [[noreturn]] void wrong(const char* what, int line, int error);
 
 // The condition holds.
-#define HOLDS(condition)                              \
-    do {                                              \
-        if (!(condition))                             \
-            wrong(#condition, __LINE__, errno);       \
+#define HOLDS(condition)                        \
+    do {                                        \
+        if (!(condition))                       \
+            wrong(#condition, __LINE__, errno); \
     } while (0)
 
 }  // namespace skep::holds_test

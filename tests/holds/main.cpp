@@ -1,4 +1,5 @@
-// skep-holds-test [CASE...]: exhausts the control kernel, one thing after the other, and measures that all comes back.
+// skep-holds-test [CASE...]: exhausts the control kernel, one thing after the other, and measures
+// that all comes back.
 #include "cases.hpp"
 
 #include <sys/sysinfo.h>
@@ -15,7 +16,8 @@
 namespace skep::holds_test {
 
 void wrong(const char* what, int line, int error) {
-    throw std::runtime_error(std::string(what) + ", line " + std::to_string(line) + ", errno " + std::to_string(error) + " " + std::strerror(error));
+    throw std::runtime_error(std::string(what) + ", line " + std::to_string(line) + ", errno " +
+                             std::to_string(error) + " " + std::strerror(error));
 }
 
 namespace {
@@ -54,12 +56,13 @@ bool run(const Case& one, bool measured) {
     }
     State after{};
     if (!comes_back(before, after) && measured) {
-        std::printf("FAILED %s: %d threads and %ld KiB free before, %d and %ld afterwards\n", one.name, before.threads, before.free_kib,
-            after.threads, after.free_kib);
+        std::printf("FAILED %s: %d threads and %ld KiB free before, %d and %ld afterwards\n",
+                    one.name, before.threads, before.free_kib, after.threads, after.free_kib);
         std::fflush(stdout);
         return false;
     }
-    std::printf("%s %s (%ld KiB less)\n", measured ? "ok" : "ran", one.name, before.free_kib - after.free_kib);
+    std::printf("%s %s (%ld KiB less)\n", measured ? "ok" : "ran", one.name,
+                before.free_kib - after.free_kib);
     std::fflush(stdout);
     return true;
 }
@@ -71,7 +74,10 @@ int main(int argc, char** argv) {
     using namespace skep::holds_test;
     if (::getuid() != 0 || ::access("/dev/vmm", F_OK) != 0)
         if (!std::getenv("HOLDS_ANYWHERE")) {
-            std::fputs("this would exhaust the machine that it runs on; HOLDS_ANYWHERE=1 if that is meant\n", stderr);
+            std::fputs(
+                "this would exhaust the machine that it runs on; HOLDS_ANYWHERE=1 if that is "
+                "meant\n",
+                stderr);
             return 2;
         }
     bool good = true;

@@ -36,7 +36,8 @@ double seconds() {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-[[noreturn]] void work(const Kind& kind, std::uint64_t seed, double until, std::atomic<std::uint64_t>& turns) {
+[[noreturn]] void work(const Kind& kind, std::uint64_t seed, double until,
+                       std::atomic<std::uint64_t>& turns) {
     std::uint64_t random = seed * 0x9e37'79b9'7f4a'7c15 | 1;
     try {
         do {
@@ -77,7 +78,8 @@ bool run(double time, std::uint64_t seed, bool shown) {
     for (const Kind& kind : kinds())
         for (unsigned i = 0; i < kEach; i++, index++) {
             if (shown)
-                std::printf("%s: %llu turns\n", kind.name, static_cast<unsigned long long>(turns[index]));
+                std::printf("%s: %llu turns\n", kind.name,
+                            static_cast<unsigned long long>(turns[index]));
             good = good && turns[index] > 0;
         }
     ::munmap(at, 4096);
@@ -90,14 +92,15 @@ bool comes_back(const State& before) {
     for (int i = 0; i < 400; i++) {
         after = now();
         if (after.threads == before.threads && after.free_kib + kSlackKib >= before.free_kib) {
-            std::printf("%ld KiB less, %d threads as before\n", before.free_kib - after.free_kib, after.threads);
+            std::printf("%ld KiB less, %d threads as before\n", before.free_kib - after.free_kib,
+                        after.threads);
             return true;
         }
         const timespec pause{0, 50'000'000};
         ::nanosleep(&pause, nullptr);
     }
-    std::printf("FAILED: %d threads and %ld KiB free before, %d and %ld afterwards\n", before.threads, before.free_kib, after.threads,
-        after.free_kib);
+    std::printf("FAILED: %d threads and %ld KiB free before, %d and %ld afterwards\n",
+                before.threads, before.free_kib, after.threads, after.free_kib);
     return false;
 }
 

@@ -26,10 +26,11 @@ namespace skep::load_test {
 
 namespace {
 
-#define GOOD(condition)                                                                                                       \
-    do {                                                                                                                      \
-        if (!(condition))                                                                                                     \
-            throw std::runtime_error(std::string(#condition) + ", line " + std::to_string(__LINE__) + ": " + std::strerror(errno)); \
+#define GOOD(condition)                                                                       \
+    do {                                                                                      \
+        if (!(condition))                                                                     \
+            throw std::runtime_error(std::string(#condition) + ", line " +                    \
+                                     std::to_string(__LINE__) + ": " + std::strerror(errno)); \
     } while (0)
 
 std::uint64_t next(std::uint64_t& state) {
@@ -140,10 +141,12 @@ void tcp(std::uint64_t& random) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    GOOD(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && ::listen(listener, 4) == 0);
+    GOOD(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+         ::listen(listener, 4) == 0);
     GOOD(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
     const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-    GOOD(client >= 0 && ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    GOOD(client >= 0 &&
+         ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     const int served = ::accept(listener, nullptr, nullptr);
     GOOD(served >= 0);
     ::close(listener);
@@ -202,17 +205,24 @@ void signals(std::uint64_t&) {
     GOOD(::setitimer(ITIMER_REAL, &never, nullptr) == 0);
     GOOD(child >= 0);
     int status = 0;
-    GOOD(::kill(child, SIGSTOP) == 0 && ::waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
-    GOOD(::kill(child, SIGCONT) == 0 && ::waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
-    GOOD(::kill(child, SIGKILL) == 0 && ::waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+    GOOD(::kill(child, SIGSTOP) == 0 && ::waitpid(child, &status, WUNTRACED) == child &&
+         WIFSTOPPED(status));
+    GOOD(::kill(child, SIGCONT) == 0 && ::waitpid(child, &status, WCONTINUED) == child &&
+         WIFCONTINUED(status));
+    GOOD(::kill(child, SIGKILL) == 0 && ::waitpid(child, &status, 0) == child &&
+         WIFSIGNALED(status));
 }
 
-// Mappings that come, go, change their rights and are copied by a fork, while another thread faults.
+// Mappings that come, go, change their rights and are copied by a fork, while another thread
+// faults.
 void memory(std::uint64_t& random) {
     constexpr std::size_t kPages = 64, kPage = 4096;
-    auto* at = static_cast<volatile unsigned*>(::mmap(nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* at = static_cast<volatile unsigned*>(::mmap(
+        nullptr, kPages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     GOOD(at != MAP_FAILED);
-    auto word = [&](std::size_t page) -> volatile unsigned& { return at[page * kPage / sizeof(unsigned)]; };
+    auto word = [&](std::size_t page) -> volatile unsigned& {
+        return at[page * kPage / sizeof(unsigned)];
+    };
     const auto mark = static_cast<unsigned>(next(random));
     std::thread toucher([&] {
         for (std::size_t page = 0; page < kPages; page += 2)
@@ -242,8 +252,9 @@ void memory(std::uint64_t& random) {
     GOOD(::munmap(const_cast<unsigned*>(at), kPages * kPage) == 0);
 }
 
-constexpr Kind kKinds[] = {{"programs", programs}, {"pipes", pipes}, {"files", files}, {"unix", unix_sockets},
-    {"tcp", tcp}, {"threads", threads}, {"signals", signals}, {"memory", memory}};
+constexpr Kind kKinds[] = {{"programs", programs}, {"pipes", pipes},  {"files", files},
+                           {"unix", unix_sockets}, {"tcp", tcp},      {"threads", threads},
+                           {"signals", signals},   {"memory", memory}};
 
 }  // namespace
 

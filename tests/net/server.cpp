@@ -1,5 +1,6 @@
-// skep-net-test: the machine's side of the network tests, in one poll loop. TCP: 7 echoes, 9 discards, 19 sends without
-// end, 1 ends the program. `skep-net-test loopback` instead moves bytes through 127.0.0.1 and ::1 and prints how fast.
+// skep-net-test: the machine's side of the network tests, in one poll loop. TCP: 7 echoes, 9
+// discards, 19 sends without end, 1 ends the program. `skep-net-test loopback` instead moves bytes
+// through 127.0.0.1 and ::1 and prints how fast.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -85,7 +86,8 @@ bool serve(Connection& c, short events) {
 short interest(const Connection& c) {
     if (c.service == kSource)
         return POLLIN | POLLOUT;
-    return static_cast<short>((!c.ended && c.unsent.size() < kBuffer ? POLLIN : 0) | (c.unsent.empty() ? 0 : POLLOUT));
+    return static_cast<short>((!c.ended && c.unsent.size() < kBuffer ? POLLIN : 0) |
+                              (c.unsent.empty() ? 0 : POLLOUT));
 }
 
 int run_server() {
@@ -117,7 +119,8 @@ int run_server() {
         for (std::size_t i = 0; i < kServices.size(); ++i) {
             if (!(waiting[i].revents & POLLIN))
                 continue;
-            const int accepted = ::accept4(listeners[i], nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int accepted =
+                ::accept4(listeners[i], nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (accepted < 0)
                 continue;
             if (kServices[i] == kQuit)
@@ -144,8 +147,10 @@ int run_loopback() {
             four.sin_port = htons(5001);
             four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
             const int to = ::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
-            if (::connect(to, ipv6 ? reinterpret_cast<sockaddr*>(&six) : reinterpret_cast<sockaddr*>(&four),
-                          ipv6 ? sizeof six : sizeof four) != 0)
+            if (::connect(
+                    to,
+                    ipv6 ? reinterpret_cast<sockaddr*>(&six) : reinterpret_cast<sockaddr*>(&four),
+                    ipv6 ? sizeof six : sizeof four) != 0)
                 give_up("connect");
             const std::vector<char> block(kBuffer, 'x');
             for (std::size_t left = kTotal; left > 0;) {
@@ -168,7 +173,8 @@ int run_loopback() {
         sender.join();
         if (got != kTotal)
             give_up("bytes are missing");
-        std::printf("loopback %s: %.1f MB/s\n", ipv6 ? "ipv6" : "ipv4", kTotal / took.count() / 1e6);
+        std::printf("loopback %s: %.1f MB/s\n", ipv6 ? "ipv6" : "ipv4",
+                    kTotal / took.count() / 1e6);
     }
     return 0;
 }

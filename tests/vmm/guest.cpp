@@ -54,7 +54,9 @@ Guest::Guest(const char* name, std::uint64_t ram) : name_(name), size_(ram) {
     REQUIRE(mapped != MAP_FAILED);
     ram_ = static_cast<std::uint8_t*>(mapped);
     std::array<skep::abi::CpuidEntry, 128> leaves{};
-    VmmCpuid cpuid{.count = leaves.size(), .reserved = 0, .entries = reinterpret_cast<std::uint64_t>(leaves.data())};
+    VmmCpuid cpuid{.count = leaves.size(),
+                   .reserved = 0,
+                   .entries = reinterpret_cast<std::uint64_t>(leaves.data())};
     REQUIRE(::ioctl(device_, VMM_SUPPORTED_CPUID, &cpuid) == 0);
     REQUIRE(cpuid.count > 5 && cpuid.count <= leaves.size());
     REQUIRE(::ioctl(device_, VMM_SET_CPUID, &cpuid) == 0);
@@ -89,9 +91,9 @@ void Guest::create_vcpu(unsigned index) {
 void Guest::load(std::span<const std::uint8_t> code, std::uint64_t data_base, unsigned vcpu) {
     put(kEntry, code);
     const std::array values{
-        FieldValue{Field::CsSelector, 0, 0},         FieldValue{Field::CsBase, 0, 0},
-        FieldValue{Field::DsBase, 0, data_base},     FieldValue{Field::Rip, 0, kEntry},
-        FieldValue{Field::Rsp, 0, 0x8000},           FieldValue{Field::Rflags, 0, 2},
+        FieldValue{Field::CsSelector, 0, 0},     FieldValue{Field::CsBase, 0, 0},
+        FieldValue{Field::DsBase, 0, data_base}, FieldValue{Field::Rip, 0, kEntry},
+        FieldValue{Field::Rsp, 0, 0x8000},       FieldValue{Field::Rflags, 0, 2},
     };
     const VmmFields fields{vcpu, values.size(), reinterpret_cast<std::uint64_t>(values.data())};
     REQUIRE(::ioctl(device_, VMM_SET_FIELDS, &fields) == 0);

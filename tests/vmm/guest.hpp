@@ -44,7 +44,7 @@ class Guest {
     std::uint64_t get(Field field, unsigned vcpu = 0);
     void set(Field field, std::uint64_t value, unsigned vcpu = 0);
 
-    int run(unsigned vcpu = 0);   // as the ioctl
+    int run(unsigned vcpu = 0);  // as the ioctl
     int kick(unsigned vcpu = 0);
     int msi(std::uint32_t data, std::uint32_t destination = 0);
     // The exited instruction is done; `rax` its result.

@@ -1,5 +1,5 @@
-// skep-vmm-test [CASE...]: /dev/vmm from a process's side, on a real guest. Runs in the appliance, under hv. Prints
-// "ok CASE" for each and ends with status 0, or with "FAILED ..." and 1.
+// skep-vmm-test [CASE...]: /dev/vmm from a process's side, on a real guest. Runs in the appliance,
+// under hv. Prints "ok CASE" for each and ends with status 0, or with "FAILED ..." and 1.
 #include <tests/vmm/guest.hpp>
 
 #include <pthread.h>
@@ -19,10 +19,10 @@
 #include <thread>
 #include <vector>
 
-#define GUEST_CODE(name)                                              \
+#define GUEST_CODE(name)                                                \
     extern "C" const std::uint8_t guest_##name[], guest_##name##_end[]; \
-    std::span<const std::uint8_t> name##_code() {                     \
-        return {guest_##name, guest_##name##_end};                    \
+    std::span<const std::uint8_t> name##_code() {                       \
+        return {guest_##name, guest_##name##_end};                      \
     }
 
 GUEST_CODE(io)
@@ -51,14 +51,16 @@ void with_handler(Guest& guest, unsigned vector) {
 }
 
 bool exits_by_port(Guest& guest, std::uint16_t port, unsigned vcpu = 0) {
-    return guest.run(vcpu) == 0 && guest.page(vcpu).reason == ExitReason::Io && guest.page(vcpu).io.port == port;
+    return guest.run(vcpu) == 0 && guest.page(vcpu).reason == ExitReason::Io &&
+           guest.page(vcpu).io.port == port;
 }
 
 void io() {
     Guest guest("test-io");
     guest.load(io_code());
     REQUIRE(exits_by_port(guest, 0x10));
-    REQUIRE(!guest.page().io.is_in && guest.page().io.size == 1 && (guest.page().general.rax & 0xff) == 0x5a);
+    REQUIRE(!guest.page().io.is_in && guest.page().io.size == 1 &&
+            (guest.page().general.rax & 0xff) == 0x5a);
     // Not completed: it comes again.
     REQUIRE(exits_by_port(guest, 0x10));
     guest.complete();
@@ -227,7 +229,11 @@ void dirty_log() {
     Guest guest("test-dirty");
     guest.load(dirty_code());
     std::uint64_t bitmap[kRam / 4096 / 64] = {};
-    VmmDirtyLog log{.gpa = 0, .size = kRam, .op = 0, .reserved = 0, .bitmap = reinterpret_cast<std::uint64_t>(bitmap)};
+    VmmDirtyLog log{.gpa = 0,
+                    .size = kRam,
+                    .op = 0,
+                    .reserved = 0,
+                    .bitmap = reinterpret_cast<std::uint64_t>(bitmap)};
     log.op = static_cast<std::uint32_t>(skep::abi::DirtyLogOp::Start);
     REQUIRE(::ioctl(guest.device(), VMM_DIRTY_LOG, &log) == 0);
     REQUIRE(exits_by_port(guest, 0x10));
@@ -256,8 +262,9 @@ void refusals() {
     Guest guest("test-refusals");
     REQUIRE(error_of(Guest::create("test-refusals")) == EEXIST);
     const int device = guest.device();
-    for (const VmmMemAdd bad : {VmmMemAdd{0x200000, 0}, VmmMemAdd{0x1000, kRam}, VmmMemAdd{kRam, 0x1000},
-                                VmmMemAdd{VMM_PAGE_OFFSET, kRam}, VmmMemAdd{kRam, ~0ull << 21}})
+    for (const VmmMemAdd bad :
+         {VmmMemAdd{0x200000, 0}, VmmMemAdd{0x1000, kRam}, VmmMemAdd{kRam, 0x1000},
+          VmmMemAdd{VMM_PAGE_OFFSET, kRam}, VmmMemAdd{kRam, ~0ull << 21}})
         REQUIRE(error_of(::ioctl(device, VMM_MEM_ADD, &bad)) == EINVAL);
     const VmmMemAdd overlap{0, kRam};
     REQUIRE(error_of(::ioctl(device, VMM_MEM_ADD, &overlap)) == EEXIST);
@@ -281,9 +288,11 @@ void refusals() {
     const VmmInject wrong{.index = 0, .kind = 77, .vector = 0, .error_code = 0};
     REQUIRE(error_of(::ioctl(device, VMM_INJECT, &wrong)) == EINVAL);
     const int flags = PROT_READ | PROT_WRITE;
-    REQUIRE(::mmap(nullptr, 2 * kRam, flags, MAP_SHARED, device, 0) == MAP_FAILED && errno == EINVAL);
+    REQUIRE(::mmap(nullptr, 2 * kRam, flags, MAP_SHARED, device, 0) == MAP_FAILED &&
+            errno == EINVAL);
     REQUIRE(::mmap(nullptr, kRam, flags, MAP_PRIVATE, device, 0) == MAP_FAILED && errno == EINVAL);
-    REQUIRE(::mmap(nullptr, 4096, flags, MAP_SHARED, device, static_cast<off_t>(VMM_PAGE_OFFSET + 4096)) == MAP_FAILED);
+    REQUIRE(::mmap(nullptr, 4096, flags, MAP_SHARED, device,
+                   static_cast<off_t>(VMM_PAGE_OFFSET + 4096)) == MAP_FAILED);
 }
 
 std::uint64_t free_memory() {

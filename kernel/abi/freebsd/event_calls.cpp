@@ -75,13 +75,15 @@ Returns do_kevent(Arguments a) {
     if (!file->kqueue() || file->kqueue()->view() != KqueueView::Kqueue)
         return fail(Errno::BadF);
     Kqueue& queue = *file->kqueue();
-    const auto changes = static_cast<std::int32_t>(a[2]), capacity = static_cast<std::int32_t>(a[4]);
+    const auto changes = static_cast<std::int32_t>(a[2]),
+               capacity = static_cast<std::int32_t>(a[4]);
     if (changes < 0 || capacity < 0)
         return fail(Errno::Inval);
     const Nanoseconds deadline = SKEP_TRY(timeout_argument(a[5]));
     std::int32_t told = 0;
     for (std::int32_t i = 0; i < changes; i++) {
-        Kevent change = Layout::from(SKEP_TRY(copy_in<Item>(a[1] + static_cast<std::uint64_t>(i) * sizeof(Item))));
+        Kevent change = Layout::from(
+            SKEP_TRY(copy_in<Item>(a[1] + static_cast<std::uint64_t>(i) * sizeof(Item))));
         const Result<> applied = apply_change(queue, change);
         if (applied && !(change.flags & kEventReceipt))
             continue;
@@ -91,7 +93,8 @@ Returns do_kevent(Arguments a) {
         }
         change.flags = kEventError;
         change.data = applied ? 0 : static_cast<std::int64_t>(applied.error());
-        SKEP_TRY(copy_out(a[3] + static_cast<std::uint64_t>(told) * sizeof(Item), Layout::to(change)));
+        SKEP_TRY(
+            copy_out(a[3] + static_cast<std::uint64_t>(told) * sizeof(Item), Layout::to(change)));
         told++;
     }
     if (told || capacity == 0)
@@ -107,8 +110,15 @@ Returns do_kevent(Arguments a) {
 // --- poll ---
 
 enum : std::uint32_t {  // sys/poll.h
-    kPollIn = 1, kPollPri = 2, kPollOut = 4, kPollErr = 8, kPollHup = 0x10, kPollRdNorm = 0x40,
-    kPollRdBand = 0x80, kPollWrBand = 0x100, kPollRdHup = 0x4000,
+    kPollIn = 1,
+    kPollPri = 2,
+    kPollOut = 4,
+    kPollErr = 8,
+    kPollHup = 0x10,
+    kPollRdNorm = 0x40,
+    kPollRdBand = 0x80,
+    kPollWrBand = 0x100,
+    kPollRdHup = 0x4000,
 };
 
 Events to_events(std::uint32_t poll) {
@@ -146,7 +156,10 @@ constexpr PollBits kPollBits{to_events, to_poll};
 Returns poll(Arguments a) {
     constexpr std::int64_t kMillisecond = 1'000'000;
     const auto timeout = static_cast<std::int32_t>(a[2]);
-    const Nanoseconds deadline = timeout < 0 ? kForever : timeout == 0 ? 0 : deadline_after(static_cast<Nanoseconds>(timeout * kMillisecond));
+    const Nanoseconds deadline =
+        timeout < 0    ? kForever
+        : timeout == 0 ? 0
+                       : deadline_after(static_cast<Nanoseconds>(timeout * kMillisecond));
     return poll_descriptors(a[0], static_cast<std::uint32_t>(a[1]), deadline, kPollBits);
 }
 
@@ -169,7 +182,8 @@ Returns do_select(Arguments a, Nanoseconds deadline) {
         return fail(Errno::Inval);
     // Descriptors that cannot be open are not looked at.
     constexpr std::uint32_t kLeast = 1024;
-    const std::uint32_t count = std::min(static_cast<std::uint32_t>(a[0]), std::max(current_descriptor_limit(), kLeast));
+    const std::uint32_t count =
+        std::min(static_cast<std::uint32_t>(a[0]), std::max(current_descriptor_limit(), kLeast));
     return select_descriptors(count, {a[1], a[2], a[3]}, deadline);
 }
 
@@ -203,16 +217,20 @@ Returns specialfd(Arguments a) {
     const auto request = SKEP_TRY(copy_in<Request>(a[1]));
     if (request.flags & ~(kSemaphore | kNonblock | kCloseOnExecFlag))
         return fail(Errno::Inval);
-    Ref<EventFd> file = SKEP_TRY(make_ref<EventFd>(request.initial, (request.flags & kSemaphore) != 0, request.flags & kNonblock ? kOpenNonblock : 0));
+    Ref<EventFd> file =
+        SKEP_TRY(make_ref<EventFd>(request.initial, (request.flags & kSemaphore) != 0,
+                                   request.flags & kNonblock ? kOpenNonblock : 0));
     return add_descriptor(std::move(file), request.flags & kCloseOnExecFlag);
 }
 
 Returns timerfd_create(Arguments a) {
     const auto clock = static_cast<Clock>(static_cast<std::int32_t>(a[0]));
     const auto flags = static_cast<std::uint32_t>(a[1]);
-    if ((clock != Clock::Realtime && clock != Clock::Monotonic && clock != Clock::Uptime) || flags & ~(kNonblock | kCloseOnExecFlag))
+    if ((clock != Clock::Realtime && clock != Clock::Monotonic && clock != Clock::Uptime) ||
+        flags & ~(kNonblock | kCloseOnExecFlag))
         return fail(Errno::Inval);
-    Ref<TimerFd> file = SKEP_TRY(make_ref<TimerFd>(clock == Clock::Realtime, flags & kNonblock ? kOpenNonblock : 0));
+    Ref<TimerFd> file = SKEP_TRY(
+        make_ref<TimerFd>(clock == Clock::Realtime, flags & kNonblock ? kOpenNonblock : 0));
     return add_descriptor(std::move(file), flags & kCloseOnExecFlag);
 }
 

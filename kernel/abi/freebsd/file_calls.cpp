@@ -24,7 +24,8 @@ Result<Vector<IoSegment>> one_segment(UserAddr base, std::uint64_t size) {
     return segments;
 }
 
-Returns do_read(std::uint64_t descriptor, Result<Vector<IoSegment>> segments, const std::uint64_t* at) {
+Returns do_read(std::uint64_t descriptor, Result<Vector<IoSegment>> segments,
+                const std::uint64_t* at) {
     const Ref<File> file = SKEP_TRY(readable_argument(descriptor));
     if (!segments)
         return fail(segments.error());
@@ -33,7 +34,8 @@ Returns do_read(std::uint64_t descriptor, Result<Vector<IoSegment>> segments, co
     return read_file(*file, uio, at ? &offset : nullptr);
 }
 
-Returns do_write(std::uint64_t descriptor, Result<Vector<IoSegment>> segments, const std::uint64_t* at) {
+Returns do_write(std::uint64_t descriptor, Result<Vector<IoSegment>> segments,
+                 const std::uint64_t* at) {
     const Ref<File> file = SKEP_TRY(writable_argument(descriptor));
     if (!segments)
         return fail(segments.error());
@@ -79,7 +81,8 @@ Returns close(Arguments a) {
 
 Returns closefrom(Arguments a) {
     const auto first = static_cast<std::int32_t>(a[0]);
-    current_descriptors().close_range(first < 0 ? 0 : static_cast<std::uint32_t>(first), std::numeric_limits<std::uint32_t>::max());
+    current_descriptors().close_range(first < 0 ? 0 : static_cast<std::uint32_t>(first),
+                                      std::numeric_limits<std::uint32_t>::max());
     return 0;
 }
 
@@ -103,7 +106,8 @@ Returns duplicate_to(std::uint64_t from, std::uint64_t to, bool close_on_exec) {
     Ref<File> file = SKEP_TRY(file_argument(from));
     const auto target = static_cast<std::uint32_t>(to);
     if (static_cast<std::uint32_t>(from) != target)
-        SKEP_TRY(current_descriptors().replace(target, std::move(file), close_on_exec, current_descriptor_limit()));
+        SKEP_TRY(current_descriptors().replace(target, std::move(file), close_on_exec,
+                                               current_descriptor_limit()));
     return target;
 }
 Returns dup2(Arguments a) {
@@ -169,17 +173,17 @@ Result<LockRange> lock_argument(UserAddr at) {
     const Flock in = SKEP_TRY(copy_in<Flock>(at));
     LockRange range{.whence = in.whence, .start = in.start, .size = in.size};
     switch (in.type) {
-    case kReadLock:
-        range.type = LockType::Shared;
-        break;
-    case kWriteLock:
-        range.type = LockType::Exclusive;
-        break;
-    case kUnlock:
-        range.type = LockType::Unlock;
-        break;
-    default:
-        return fail(Errno::Inval);
+        case kReadLock:
+            range.type = LockType::Shared;
+            break;
+        case kWriteLock:
+            range.type = LockType::Exclusive;
+            break;
+        case kUnlock:
+            range.type = LockType::Unlock;
+            break;
+        default:
+            return fail(Errno::Inval);
     }
     return range;
 }
@@ -192,7 +196,9 @@ Returns record_lock(const Ref<File>& file, std::int32_t command, UserAddr at) {
     }
     const LockRange found = SKEP_TRY(find_record_lock(file, LockOwner::Process, range));
     Flock out = SKEP_TRY(copy_in<Flock>(at));
-    out.type = found.type == LockType::Shared ? kReadLock : found.type == LockType::Exclusive ? kWriteLock : kUnlock;
+    out.type = found.type == LockType::Shared      ? kReadLock
+               : found.type == LockType::Exclusive ? kWriteLock
+                                                   : kUnlock;
     out.whence = static_cast<std::int16_t>(found.whence);
     out.start = found.start;
     out.size = found.size;
@@ -208,37 +214,38 @@ Returns fcntl(Arguments a) {
     const auto command = static_cast<std::int32_t>(a[1]);
     Ref<File> file = SKEP_TRY(table.get(descriptor));
     switch (command) {
-    case kFDup:
-    case kFDupCloseOnExec:
-        if (static_cast<std::int32_t>(a[2]) < 0)
+        case kFDup:
+        case kFDupCloseOnExec:
+            if (static_cast<std::int32_t>(a[2]) < 0)
+                return fail(Errno::Inval);
+            return table.add(std::move(file), command == kFDupCloseOnExec,
+                             current_descriptor_limit(), static_cast<std::uint32_t>(a[2]));
+        case kFDup2:
+        case kFDup2CloseOnExec:
+            return duplicate_to(descriptor, a[2], command == kFDup2CloseOnExec);
+        case kFGetDescriptorFlags:
+            return SKEP_TRY(table.close_on_exec(descriptor)) ? 1 : 0;
+        case kFSetDescriptorFlags:
+            SKEP_TRY(table.set_close_on_exec(descriptor, a[2] & 1));
+            return 0;
+        case kFGetFlags:
+            return open_flags(file->flags());
+        case kFSetFlags:
+            change_status_flags(*file, static_cast<std::uint32_t>(a[2]));
+            return 0;
+        case kFGetLock:
+        case kFSetLock:
+        case kFSetLockWait:
+            return record_lock(file, command, a[2]);
+        case kFGetOwner:
+        case kFSetOwner:
+            return 0;  // no SIGIO is ever sent
+        case kFReadAhead:
+        case kFOldReadAhead:
+        case kFIsUnionStack:
+            return 0;
+        default:
             return fail(Errno::Inval);
-        return table.add(std::move(file), command == kFDupCloseOnExec, current_descriptor_limit(), static_cast<std::uint32_t>(a[2]));
-    case kFDup2:
-    case kFDup2CloseOnExec:
-        return duplicate_to(descriptor, a[2], command == kFDup2CloseOnExec);
-    case kFGetDescriptorFlags:
-        return SKEP_TRY(table.close_on_exec(descriptor)) ? 1 : 0;
-    case kFSetDescriptorFlags:
-        SKEP_TRY(table.set_close_on_exec(descriptor, a[2] & 1));
-        return 0;
-    case kFGetFlags:
-        return open_flags(file->flags());
-    case kFSetFlags:
-        change_status_flags(*file, static_cast<std::uint32_t>(a[2]));
-        return 0;
-    case kFGetLock:
-    case kFSetLock:
-    case kFSetLockWait:
-        return record_lock(file, command, a[2]);
-    case kFGetOwner:
-    case kFSetOwner:
-        return 0;  // no SIGIO is ever sent
-    case kFReadAhead:
-    case kFOldReadAhead:
-    case kFIsUnionStack:
-        return 0;
-    default:
-        return fail(Errno::Inval);
     }
 }
 
@@ -252,7 +259,8 @@ Returns ioctl(Arguments a) {
     const Ref<File> file = SKEP_TRY(file_argument(a[0]));
     if (file->flags() & kOpenPath)
         return fail(Errno::BadF);
-    return file_ioctl(*file, static_cast<std::uint32_t>(a[0]), static_cast<std::uint32_t>(a[1]), a[2]);
+    return file_ioctl(*file, static_cast<std::uint32_t>(a[0]), static_cast<std::uint32_t>(a[1]),
+                      a[2]);
 }
 
 Returns copy_file_range(Arguments a) {
@@ -265,7 +273,9 @@ Returns copy_file_range(Arguments a) {
     std::uint64_t out_offset = a[3] ? SKEP_TRY(copy_in<std::uint64_t>(a[3])) : 0;
     if (static_cast<std::int64_t>(in_offset) < 0 || static_cast<std::int64_t>(out_offset) < 0)
         return fail(Errno::Inval);
-    const std::uint64_t copied = SKEP_TRY(copy_between(*in, a[1] ? &in_offset : nullptr, *out, a[3] ? &out_offset : nullptr, std::min<std::size_t>(a[4], kIoMax)));
+    const std::uint64_t copied =
+        SKEP_TRY(copy_between(*in, a[1] ? &in_offset : nullptr, *out, a[3] ? &out_offset : nullptr,
+                              std::min<std::size_t>(a[4], kIoMax)));
     if (a[1])
         SKEP_TRY(copy_out(a[1], in_offset));
     if (a[3])
@@ -291,7 +301,8 @@ Returns sendfile(Arguments a) {
         if (extra.header_count || extra.trailer_count)
             return fail(Errno::OpNotSupp);
     }
-    // The seventh argument, flags, is on the stack and only advises; the sixth takes the bytes sent.
+    // The seventh argument, flags, is on the stack and only advises; the sixth takes the bytes
+    // sent.
     std::uint64_t offset = a[2];
     if (static_cast<std::int64_t>(offset) < 0)
         return fail(Errno::Inval);
@@ -317,45 +328,71 @@ Returns getdtablesize(Arguments) {
 
 // What pathconf(2) tells is alike for all files here: sys/unistd.h, _PC_*.
 Returns path_configuration(std::int32_t name) {
-    enum : std::int32_t { LinkMax = 1, MaxCanon = 2, MaxInput = 3, NameMax = 4, PathMax = 5, PipeBuf = 6, ChownRestricted = 7, NoTruncate = 8, Vdisable = 9, AsyncIo = 53, PrioIo = 54, SyncIo = 55, AllocSizeMin = 10, FileSizeBits = 12, RecIncrXfer = 14, RecMaxXfer = 15, RecMinXfer = 16, RecXferAlign = 17, SymlinkMax = 18, AclExtended = 59, AclPathMax = 60, CapPresent = 61, MinHoleSize = 21, AclNfs4 = 64, Deallocate = 65 };
+    enum : std::int32_t {
+        LinkMax = 1,
+        MaxCanon = 2,
+        MaxInput = 3,
+        NameMax = 4,
+        PathMax = 5,
+        PipeBuf = 6,
+        ChownRestricted = 7,
+        NoTruncate = 8,
+        Vdisable = 9,
+        AsyncIo = 53,
+        PrioIo = 54,
+        SyncIo = 55,
+        AllocSizeMin = 10,
+        FileSizeBits = 12,
+        RecIncrXfer = 14,
+        RecMaxXfer = 15,
+        RecMinXfer = 16,
+        RecXferAlign = 17,
+        SymlinkMax = 18,
+        AclExtended = 59,
+        AclPathMax = 60,
+        CapPresent = 61,
+        MinHoleSize = 21,
+        AclNfs4 = 64,
+        Deallocate = 65
+    };
     switch (name) {
-    case LinkMax:
-        return 32767;
-    case MaxCanon:
-    case MaxInput:
-    case NameMax:
-        return 255;
-    case PathMax:
-    case SymlinkMax:
-        return 1024;
-    case PipeBuf:
-    case AllocSizeMin:
-    case RecIncrXfer:
-    case RecMinXfer:
-    case RecXferAlign:
-    case MinHoleSize:
-        return 4096;
-    case RecMaxXfer:
-        return 65536;
-    case ChownRestricted:
-    case NoTruncate:
-    case Deallocate:
-        return 1;
-    case Vdisable:
-        return 0xff;
-    case FileSizeBits:
-        return 64;
-    case AclExtended:
-    case AclNfs4:
-    case CapPresent:
-    case AsyncIo:
-    case PrioIo:
-    case SyncIo:
-        return 0;
-    case AclPathMax:
-        return 3;
-    default:
-        return fail(Errno::Inval);
+        case LinkMax:
+            return 32767;
+        case MaxCanon:
+        case MaxInput:
+        case NameMax:
+            return 255;
+        case PathMax:
+        case SymlinkMax:
+            return 1024;
+        case PipeBuf:
+        case AllocSizeMin:
+        case RecIncrXfer:
+        case RecMinXfer:
+        case RecXferAlign:
+        case MinHoleSize:
+            return 4096;
+        case RecMaxXfer:
+            return 65536;
+        case ChownRestricted:
+        case NoTruncate:
+        case Deallocate:
+            return 1;
+        case Vdisable:
+            return 0xff;
+        case FileSizeBits:
+            return 64;
+        case AclExtended:
+        case AclNfs4:
+        case CapPresent:
+        case AsyncIo:
+        case PrioIo:
+        case SyncIo:
+            return 0;
+        case AclPathMax:
+            return 3;
+        default:
+            return fail(Errno::Inval);
     }
 }
 Returns fpathconf(Arguments a) {
@@ -363,7 +400,8 @@ Returns fpathconf(Arguments a) {
     return path_configuration(static_cast<std::int32_t>(a[1]));
 }
 Returns path_configuration_at(Arguments a, bool follow) {
-    const PlaceArgument place = SKEP_TRY(place_argument(static_cast<std::uint64_t>(kAtFdCwd), a[0]));
+    const PlaceArgument place =
+        SKEP_TRY(place_argument(static_cast<std::uint64_t>(kAtFdCwd), a[0]));
     SKEP_TRY(find_vnode(actor(), place, follow));
     return path_configuration(static_cast<std::int32_t>(a[1]));
 }
@@ -380,10 +418,12 @@ constexpr Syscall kCalls[] = {
     {6, "close", 1, close},
     {41, "dup", 1, dup},
     {42, "freebsd10_pipe", 0, old_pipe},
-    {54, "ioctl", 3, ioctl, SyscallStatus::Partial, "terminals, FIO*, sockets, and what drivers define"},
+    {54, "ioctl", 3, ioctl, SyscallStatus::Partial,
+     "terminals, FIO*, sockets, and what drivers define"},
     {89, "getdtablesize", 0, getdtablesize},
     {90, "dup2", 2, dup2},
-    {92, "fcntl", 3, fcntl, SyscallStatus::Partial, "no SIGIO, seals or F_KINFO; no deadlock detection"},
+    {92, "fcntl", 3, fcntl, SyscallStatus::Partial,
+     "no SIGIO, seals or F_KINFO; no deadlock detection"},
     {95, "fsync", 1, fsync},
     {120, "readv", 3, readv},
     {121, "writev", 3, writev},
@@ -392,7 +432,8 @@ constexpr Syscall kCalls[] = {
     {192, "fpathconf", 2, fpathconf},
     {289, "preadv", 4, preadv},
     {290, "pwritev", 4, pwritev},
-    {393, "sendfile", 7, sendfile, SyscallStatus::Partial, "no headers and trailers; flags have no effect"},
+    {393, "sendfile", 7, sendfile, SyscallStatus::Partial,
+     "no headers and trailers; flags have no effect"},
     {475, "pread", 4, pread},
     {476, "pwrite", 4, pwrite},
     {478, "lseek", 3, lseek},

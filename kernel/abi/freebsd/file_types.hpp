@@ -1,4 +1,5 @@
-// Numbers and layouts of FreeBSD/amd64 that calls on files need: fcntl.h, sys/stat.h, sys/dirent.h, sys/mount.h.
+// Numbers and layouts of FreeBSD/amd64 that calls on files need: fcntl.h, sys/stat.h, sys/dirent.h,
+// sys/mount.h.
 #pragma once
 
 #include <kernel/abi/time.hpp>
@@ -27,7 +28,8 @@ struct Stat {
 };
 static_assert(sizeof(Stat) == 224 && offsetof(Stat, size) == 112);
 
-struct DirectoryRecord {  // struct dirent; the name follows, with its NUL, padded with zeros to 8 bytes
+struct DirectoryRecord {  // struct dirent; the name follows, with its NUL, padded with zeros to 8
+                          // bytes
     std::uint64_t inode;
     std::int64_t next;
     std::uint16_t size;
@@ -88,21 +90,65 @@ struct Flock {
     std::int32_t system, padding;
 };
 static_assert(sizeof(Flock) == 32);
-enum : std::int16_t { kReadLock = 1, kUnlock = 2, kWriteLock = 3 };
+enum : std::int16_t {
+    kReadLock = 1,
+    kUnlock = 2,
+    kWriteLock = 3
+};
 
 enum : std::uint32_t {
-    kOAccessMode = 3, kONonblock = 4, kOAppend = 8, kOSharedLock = 0x10, kOExclusiveLock = 0x20, kOAsync = 0x40,
-    kOSync = 0x80, kONoFollow = 0x100, kOCreate = 0x200, kOTruncate = 0x400, kOExclusive = 0x800,
-    kONoControllingTty = 0x8000, kODirect = 0x10000, kODirectory = 0x20000, kOExecute = 0x40000,
-    kOCloseOnExec = 0x100000, kOVerify = 0x200000, kOPath = 0x400000, kOResolveBeneath = 0x800000, kODataSync = 0x1000000,
+    kOAccessMode = 3,
+    kONonblock = 4,
+    kOAppend = 8,
+    kOSharedLock = 0x10,
+    kOExclusiveLock = 0x20,
+    kOAsync = 0x40,
+    kOSync = 0x80,
+    kONoFollow = 0x100,
+    kOCreate = 0x200,
+    kOTruncate = 0x400,
+    kOExclusive = 0x800,
+    kONoControllingTty = 0x8000,
+    kODirect = 0x10000,
+    kODirectory = 0x20000,
+    kOExecute = 0x40000,
+    kOCloseOnExec = 0x100000,
+    kOVerify = 0x200000,
+    kOPath = 0x400000,
+    kOResolveBeneath = 0x800000,
+    kODataSync = 0x1000000,
     kOEmptyPath = 0x2000000,
 };
-enum : std::uint32_t { kAtEffectiveAccess = 0x100, kAtSymlinkNofollow = 0x200, kAtSymlinkFollow = 0x400, kAtRemoveDir = 0x800, kAtResolveBeneath = 0x2000, kAtEmptyPath = 0x4000 };
+enum : std::uint32_t {
+    kAtEffectiveAccess = 0x100,
+    kAtSymlinkNofollow = 0x200,
+    kAtSymlinkFollow = 0x400,
+    kAtRemoveDir = 0x800,
+    kAtResolveBeneath = 0x2000,
+    kAtEmptyPath = 0x4000
+};
 enum : std::int32_t {
-    kFDup = 0, kFGetDescriptorFlags = 1, kFSetDescriptorFlags = 2, kFGetFlags = 3, kFSetFlags = 4, kFGetOwner = 5,
-    kFSetOwner = 6, kFOldGetLock = 7, kFOldSetLock = 8, kFOldSetLockWait = 9, kFDup2 = 10, kFGetLock = 11, kFSetLock = 12,
-    kFSetLockWait = 13, kFReadAhead = 15, kFOldReadAhead = 16, kFDupCloseOnExec = 17, kFDup2CloseOnExec = 18, kFAddSeals = 19,
-    kFGetSeals = 20, kFIsUnionStack = 21,
+    kFDup = 0,
+    kFGetDescriptorFlags = 1,
+    kFSetDescriptorFlags = 2,
+    kFGetFlags = 3,
+    kFSetFlags = 4,
+    kFGetOwner = 5,
+    kFSetOwner = 6,
+    kFOldGetLock = 7,
+    kFOldSetLock = 8,
+    kFOldSetLockWait = 9,
+    kFDup2 = 10,
+    kFGetLock = 11,
+    kFSetLock = 12,
+    kFSetLockWait = 13,
+    kFReadAhead = 15,
+    kFOldReadAhead = 16,
+    kFDupCloseOnExec = 17,
+    kFDup2CloseOnExec = 18,
+    kFAddSeals = 19,
+    kFGetSeals = 20,
+    kFIsUnionStack = 21,
 };
 
 // Times in utimensat.

@@ -21,7 +21,8 @@ Returns getppid(Arguments) {
 
 // 0: the caller. With process_lock held.
 Result<Process*> named(std::uint64_t id) {
-    Process* p = static_cast<std::int32_t>(id) ? find_process(static_cast<std::int32_t>(id)) : &current_process();
+    Process* p = static_cast<std::int32_t>(id) ? find_process(static_cast<std::int32_t>(id))
+                                               : &current_process();
     if (!p || !p->group)
         return fail(Errno::Srch);
     return p;
@@ -128,7 +129,9 @@ Returns getlogin(Arguments a) {
     char name[] = "root";
     if (current_process().credentials.real_user != 0)
         name[0] = 0;
-    SKEP_TRY(copy_out(a[0], name, std::min<std::uint64_t>(static_cast<std::uint32_t>(a[1]), std::strlen(name) + 1)));
+    SKEP_TRY(
+        copy_out(a[0], name,
+                 std::min<std::uint64_t>(static_cast<std::uint32_t>(a[1]), std::strlen(name) + 1)));
     return 0;
 }
 Returns setlogin(Arguments) {

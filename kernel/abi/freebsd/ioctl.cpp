@@ -15,15 +15,41 @@ namespace skep::kernel::freebsd_abi {
 namespace {
 
 enum Request : std::uint32_t {
-    kFioClex = 0x20006601, kFioNClex = 0x20006602, kFioNRead = 0x4004667f, kFioNbio = 0x8004667e, kFioAsync = 0x8004667d,
-    kFioSetOwn = 0x8004667c, kFioGetOwn = 0x4004667b, kFioDType = 0x4004667a, kFioDGName = 0x80106678, kFioNWrite = 0x40046677,
-    kTiocSCtty = 0x20007461, kTiocGSid = 0x40047463, kTiocGWinSz = 0x40087468, kTiocSWinSz = 0x80087467,
-    kTiocNotty = 0x20007471, kTiocOutQ = 0x40047473, kTiocSPgrp = 0x80047476, kTiocGPgrp = 0x40047477,
-    kTiocDrain = 0x2000745e, kTiocFlush = 0x80047410, kTiocGetA = 0x402c7413, kTiocSetA = 0x802c7414,
-    kTiocSetAW = 0x802c7415, kTiocSetAF = 0x802c7416, kTiocExcl = 0x2000740d, kTiocNxcl = 0x2000740e,
-    kTiocStop = 0x2000746f, kTiocStart = 0x2000746e, kTiocSBrk = 0x2000747b, kTiocCBrk = 0x2000747a,
+    kFioClex = 0x20006601,
+    kFioNClex = 0x20006602,
+    kFioNRead = 0x4004667f,
+    kFioNbio = 0x8004667e,
+    kFioAsync = 0x8004667d,
+    kFioSetOwn = 0x8004667c,
+    kFioGetOwn = 0x4004667b,
+    kFioDType = 0x4004667a,
+    kFioDGName = 0x80106678,
+    kFioNWrite = 0x40046677,
+    kTiocSCtty = 0x20007461,
+    kTiocGSid = 0x40047463,
+    kTiocGWinSz = 0x40087468,
+    kTiocSWinSz = 0x80087467,
+    kTiocNotty = 0x20007471,
+    kTiocOutQ = 0x40047473,
+    kTiocSPgrp = 0x80047476,
+    kTiocGPgrp = 0x40047477,
+    kTiocDrain = 0x2000745e,
+    kTiocFlush = 0x80047410,
+    kTiocGetA = 0x402c7413,
+    kTiocSetA = 0x802c7414,
+    kTiocSetAW = 0x802c7415,
+    kTiocSetAF = 0x802c7416,
+    kTiocExcl = 0x2000740d,
+    kTiocNxcl = 0x2000740e,
+    kTiocStop = 0x2000746f,
+    kTiocStart = 0x2000746e,
+    kTiocSBrk = 0x2000747b,
+    kTiocCBrk = 0x2000747a,
     kTiocPtMaster = 0x2000741c,
-    kTiocSDtr = 0x20007479, kTiocCDtr = 0x20007478, kTiocGDrainWait = 0x40047456, kTiocSDrainWait = 0x80047457,
+    kTiocSDtr = 0x20007479,
+    kTiocCDtr = 0x20007478,
+    kTiocGDrainWait = 0x40047456,
+    kTiocSDrainWait = 0x80047457,
 };
 
 Result<> set_flag(File& file, std::uint32_t flag, UserAddr argument) {
@@ -40,16 +66,17 @@ Result<> put_device_type(File& file, UserAddr argument) {
     FileStat stat;
     SKEP_TRY(file.stat(stat));
     switch (stat.mode & kModeTypeMask) {
-    case mode_of(VnodeType::CharDevice):
-        return copy_out(argument, kPlain);
-    case mode_of(VnodeType::BlockDevice):
-        return copy_out(argument, kDisk);
-    default:
-        return fail(Errno::NoTty);
+        case mode_of(VnodeType::CharDevice):
+            return copy_out(argument, kPlain);
+        case mode_of(VnodeType::BlockDevice):
+            return copy_out(argument, kDisk);
+        default:
+            return fail(Errno::NoTty);
     }
 }
 
-// ttyname(3): the device's name below /dev, as it was opened; ptsname(3): that of the terminal, asked of its master.
+// ttyname(3): the device's name below /dev, as it was opened; ptsname(3): that of the terminal,
+// asked of its master.
 Result<> put_device_name(File& file, UserAddr argument) {
     struct Request {  // struct fiodgname_arg
         std::int32_t size, padding;
@@ -89,74 +116,79 @@ Result<> flush(Tty& tty, UserAddr argument) {
 
 Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argument) {
     switch (request) {
-    case kTiocGetA:
-        return copy_out(argument, to_bsd(tty.settings()));
-    case kTiocSetA:
-    case kTiocSetAW:
-    case kTiocSetAF: {
-        const Termios wanted = from_bsd(SKEP_TRY(copy_in<BsdTermios>(argument)));
-        return tty.set_settings(wanted, request == kTiocSetA ? ApplyWhen::Now : request == kTiocSetAW ? ApplyWhen::AfterOutput : ApplyWhen::AfterOutputFlushingInput);
-    }
-    case kTiocSCtty:
-        return tty.make_controlling(false);
-    case kTiocNotty:
-        return tty.give_up_controlling();
-    case kTiocGPgrp:
-        return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
-    case kTiocSPgrp:
-        return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
-    case kTiocGSid:
-        return copy_out(argument, SKEP_TRY(tty.session()));
-    case kTiocGWinSz:
-        return copy_out(argument, tty.window_size());
-    case kTiocSWinSz:
-        tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument)));
-        return {};
-    case kTiocFlush:
-        return flush(tty, argument);
-    case kTiocGDrainWait:
-        return copy_out(argument, std::int32_t{0});
-    // Written bytes are on their way already; there is no line to break and no modem to control.
-    case kTiocDrain:
-    case kTiocSDrainWait:
-    case kTiocExcl:
-    case kTiocNxcl:
-    case kTiocStop:
-    case kTiocStart:
-    case kTiocSBrk:
-    case kTiocCBrk:
-    case kTiocSDtr:
-    case kTiocCDtr:
-        return {};
-    default:
-        return (SKEP_TRY(file.ioctl(request, argument)), Result<>());
+        case kTiocGetA:
+            return copy_out(argument, to_bsd(tty.settings()));
+        case kTiocSetA:
+        case kTiocSetAW:
+        case kTiocSetAF: {
+            const Termios wanted = from_bsd(SKEP_TRY(copy_in<BsdTermios>(argument)));
+            return tty.set_settings(wanted, request == kTiocSetA ? ApplyWhen::Now
+                                            : request == kTiocSetAW
+                                                ? ApplyWhen::AfterOutput
+                                                : ApplyWhen::AfterOutputFlushingInput);
+        }
+        case kTiocSCtty:
+            return tty.make_controlling(false);
+        case kTiocNotty:
+            return tty.give_up_controlling();
+        case kTiocGPgrp:
+            return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
+        case kTiocSPgrp:
+            return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
+        case kTiocGSid:
+            return copy_out(argument, SKEP_TRY(tty.session()));
+        case kTiocGWinSz:
+            return copy_out(argument, tty.window_size());
+        case kTiocSWinSz:
+            tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument)));
+            return {};
+        case kTiocFlush:
+            return flush(tty, argument);
+        case kTiocGDrainWait:
+            return copy_out(argument, std::int32_t{0});
+        // Written bytes are on their way already; there is no line to break and no modem to
+        // control.
+        case kTiocDrain:
+        case kTiocSDrainWait:
+        case kTiocExcl:
+        case kTiocNxcl:
+        case kTiocStop:
+        case kTiocStart:
+        case kTiocSBrk:
+        case kTiocCBrk:
+        case kTiocSDtr:
+        case kTiocCDtr:
+            return {};
+        default:
+            return (SKEP_TRY(file.ioctl(request, argument)), Result<>());
     }
 }
 
 }  // namespace
 
-Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint32_t request, UserAddr argument) {
+Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint32_t request,
+                                 UserAddr argument) {
     static_assert(kFioNRead == kIoctlBytesReadable && kFioNWrite == kIoctlBytesWritable);
     switch (request) {
-    case kFioClex:
-    case kFioNClex:
-        return done(current_descriptors().set_close_on_exec(descriptor, request == kFioClex));
-    case kFioNbio:
-        return done(set_flag(file, kOpenNonblock, argument));
-    case kFioAsync:
-        return done(set_flag(file, kOpenAsync, argument));
-    case kFioSetOwn:
-        return 0;  // no SIGIO is ever sent
-    case kFioGetOwn:
-        return done(copy_out(argument, std::int32_t{0}));
-    case kFioDType:
-        return done(put_device_type(file, argument));
-    case kFioDGName:
-        return done(put_device_name(file, argument));
-    case kTiocOutQ:
-        return file.ioctl(kIoctlBytesWritable, argument);
-    default:
-        break;
+        case kFioClex:
+        case kFioNClex:
+            return done(current_descriptors().set_close_on_exec(descriptor, request == kFioClex));
+        case kFioNbio:
+            return done(set_flag(file, kOpenNonblock, argument));
+        case kFioAsync:
+            return done(set_flag(file, kOpenAsync, argument));
+        case kFioSetOwn:
+            return 0;  // no SIGIO is ever sent
+        case kFioGetOwn:
+            return done(copy_out(argument, std::int32_t{0}));
+        case kFioDType:
+            return done(put_device_type(file, argument));
+        case kFioDGName:
+            return done(put_device_name(file, argument));
+        case kTiocOutQ:
+            return file.ioctl(kIoctlBytesWritable, argument);
+        default:
+            break;
     }
     if (request == kTiocPtMaster)
         return file.tty_master() ? Result<std::uint64_t>(0) : fail(Errno::Inval);

@@ -17,7 +17,12 @@ struct OldKevent {
 static_assert(sizeof(OldKevent) == 32);
 
 constexpr Kevent from_old(const OldKevent& e) {
-    return {.ident = e.ident, .filter = e.filter, .flags = e.flags, .fflags = e.fflags, .data = e.data, .udata = e.udata};
+    return {.ident = e.ident,
+            .filter = e.filter,
+            .flags = e.flags,
+            .fflags = e.fflags,
+            .data = e.data,
+            .udata = e.udata};
 }
 constexpr OldKevent to_old(const Kevent& e) {
     return {e.ident, e.filter, e.flags, e.fflags, e.data, e.udata};

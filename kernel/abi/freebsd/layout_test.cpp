@@ -1,5 +1,5 @@
-// Translation tables of the FreeBSD personality. Numbers are from FreeBSD's headers (sys/socket.h, sys/signal.h,
-// fcntl.h, sys/types.h, sys/mman.h).
+// Translation tables of the FreeBSD personality. Numbers are from FreeBSD's headers (sys/socket.h,
+// sys/signal.h, fcntl.h, sys/types.h, sys/mman.h).
 #include <kernel/abi/freebsd/file_types.hpp>
 #include <kernel/abi/freebsd/memory_flags.hpp>
 #include <kernel/abi/freebsd/signal_types.hpp>
@@ -26,19 +26,28 @@ TEST(FreeBsdSignals, SetsGoThereAndBack) {
 }
 
 TEST(FreeBsdSignals, InformationSaysWhatFreeBsdSays) {
-    const BsdSignalInfo fault = to_bsd_info({.signal = Signal::Segv, .cause = SignalCause::NoAccess, .address = 0x1234, .trap = 14});
+    const BsdSignalInfo fault = to_bsd_info(
+        {.signal = Signal::Segv, .cause = SignalCause::NoAccess, .address = 0x1234, .trap = 14});
     EXPECT_EQ(fault.signal, 11);
     EXPECT_EQ(fault.code, 2);   // SEGV_ACCERR
     EXPECT_EQ(fault.trap, 12);  // T_PAGEFLT
     EXPECT_EQ(fault.address, 0x1234u);
-    EXPECT_EQ(to_bsd_info({.signal = Signal::Fpe, .cause = SignalCause::IntegerDivide}).code, 2);  // FPE_INTDIV
-    EXPECT_EQ(to_bsd_info({.signal = Signal::Bus, .cause = SignalCause::Misaligned}).code, 1);     // BUS_ADRALN
-    const BsdSignalInfo child = to_bsd_info({.signal = Signal::Chld, .cause = SignalCause::ChildKilled, .process = 7, .user = 8, .status = 9});
+    EXPECT_EQ(to_bsd_info({.signal = Signal::Fpe, .cause = SignalCause::IntegerDivide}).code,
+              2);  // FPE_INTDIV
+    EXPECT_EQ(to_bsd_info({.signal = Signal::Bus, .cause = SignalCause::Misaligned}).code,
+              1);  // BUS_ADRALN
+    const BsdSignalInfo child = to_bsd_info({.signal = Signal::Chld,
+                                             .cause = SignalCause::ChildKilled,
+                                             .process = 7,
+                                             .user = 8,
+                                             .status = 9});
     EXPECT_EQ(child.code, 2);  // CLD_KILLED
     EXPECT_EQ(child.process, 7);
     EXPECT_EQ(child.status, 9);
-    EXPECT_EQ(to_bsd_info({.signal = Signal::Usr1, .cause = SignalCause::User}).code, 0x10001);    // SI_USER
-    EXPECT_EQ(to_bsd_info({.signal = Signal::Usr1, .cause = SignalCause::Thread}).code, 0x10007);  // SI_LWP
+    EXPECT_EQ(to_bsd_info({.signal = Signal::Usr1, .cause = SignalCause::User}).code,
+              0x10001);  // SI_USER
+    EXPECT_EQ(to_bsd_info({.signal = Signal::Usr1, .cause = SignalCause::Thread}).code,
+              0x10007);  // SI_LWP
 }
 
 TEST(FreeBsdFiles, OpenFlags) {
@@ -55,7 +64,8 @@ TEST(FreeBsdFiles, OpenFlags) {
 TEST(FreeBsdFiles, DeviceNumbersKeepEveryBit) {
     EXPECT_EQ(encode_device(device_number(4, 64)), 0x440u);
     EXPECT_EQ(encode_device(device_number(0x12345678, 0x9abcdef0)), 0x123456de9abc78f0u);
-    for (const std::uint64_t number : {device_number(1, 3), device_number(0xffffffff, 0), device_number(0, 0xffffffff), device_number(300, 70000)})
+    for (const std::uint64_t number : {device_number(1, 3), device_number(0xffffffff, 0),
+                                       device_number(0, 0xffffffff), device_number(300, 70000)})
         EXPECT_EQ(decode_device(encode_device(number)), number);
 }
 
@@ -127,7 +137,8 @@ TEST(FreeBsdSockets, MalformedAddresses) {
 }
 
 TEST(FreeBsdSockets, Flags) {
-    EXPECT_EQ(message_flags(kMsgDontWait | kMsgNoSignal | kMsgPeek), kMessageDontWait | kMessageNoSignal | kMessagePeek);
+    EXPECT_EQ(message_flags(kMsgDontWait | kMsgNoSignal | kMsgPeek),
+              kMessageDontWait | kMessageNoSignal | kMessagePeek);
     EXPECT_EQ(bsd_message_flags(kMessageTruncated | kMessageControlTruncated), 0x30u);
     EXPECT_EQ(family_argument(28), Family::Inet6);
     EXPECT_EQ(family_argument(10).error(), Errno::AfNoSupport);

@@ -94,17 +94,18 @@ Returns mincore(Arguments a) {
 Returns minherit(Arguments a) {
     constexpr std::int32_t kShare = 0, kCopy = 1;
     switch (static_cast<std::int32_t>(a[2])) {
-    case kCopy:
-        return 0;
-    case kShare:
-        return fail(Errno::OpNotSupp);
-    default:  // INHERIT_NONE, INHERIT_ZERO: the child has a copy instead, which it does not ask for
-        return 0;
+        case kCopy:
+            return 0;
+        case kShare:
+            return fail(Errno::OpNotSupp);
+        default:  // INHERIT_NONE, INHERIT_ZERO: the child has a copy instead, which it does not ask
+                  // for
+            return 0;
     }
 }
 
-// break(2) tells the new break. Below the first one nothing changes, and it tells the present: so C libraries from
-// FreeBSD 12 on learn where they are. Earlier ones know the end of their .bss.
+// break(2) tells the new break. Below the first one nothing changes, and it tells the present: so C
+// libraries from FreeBSD 12 on learn where they are. Earlier ones know the end of their .bss.
 Returns obreak(Arguments a) {
     VmMap& here = map();
     if (a[0] >= here.brk_start())
@@ -131,10 +132,12 @@ constexpr Syscall kCalls[] = {
     {78, "mincore", 3, mincore, SyscallStatus::Partial, "MINCORE_INCORE only"},
     {203, "mlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {204, "munlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
-    {250, "minherit", 3, minherit, SyscallStatus::Partial, "children get copies; INHERIT_SHARE is refused"},
+    {250, "minherit", 3, minherit, SyscallStatus::Partial,
+     "children get copies; INHERIT_SHARE is refused"},
     {324, "mlockall", 1, nothing, SyscallStatus::Ignored, kNoPaging},
     {325, "munlockall", 0, nothing, SyscallStatus::Ignored, kNoPaging},
-    {477, "mmap", 6, mmap, SyscallStatus::Partial, "MAP_STACK does not grow; MAP_PREFAULT_READ, MAP_NOCORE, MAP_NOSYNC are ignored"},
+    {477, "mmap", 6, mmap, SyscallStatus::Partial,
+     "MAP_STACK does not grow; MAP_PREFAULT_READ, MAP_NOCORE, MAP_NOSYNC are ignored"},
 };
 
 }  // namespace

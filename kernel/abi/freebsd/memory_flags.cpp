@@ -19,10 +19,12 @@ Result<Protection> protection_argument(std::uint64_t argument) {
     return Protection{now, maximum ? maximum : kAllProtection};
 }
 
-Result<MapKind> map_kind(std::uint64_t protection, std::uint64_t flags, std::int32_t descriptor, std::uint64_t offset) {
+Result<MapKind> map_kind(std::uint64_t protection, std::uint64_t flags, std::int32_t descriptor,
+                         std::uint64_t offset) {
     const bool no_file = descriptor == -1 && offset == 0;
     if (flags & kMapGuard) {
-        constexpr std::uint64_t kMay = kMapGuard | kMapFixed | kMapExclusive | kMap32Bit | 0xffull << kMapAlignmentShift;
+        constexpr std::uint64_t kMay =
+            kMapGuard | kMapFixed | kMapExclusive | kMap32Bit | 0xffull << kMapAlignmentShift;
         if (!no_file || protection & kAllProtection || flags & ~kMay)
             return fail(Errno::Inval);
         return MapKind::Anonymous;
@@ -44,11 +46,15 @@ Result<MapKind> map_kind(std::uint64_t protection, std::uint64_t flags, std::int
     return MapKind::File;
 }
 
-Result<MapRequest> map_request(std::uint64_t address, std::uint64_t size, std::uint64_t protection, std::uint64_t flags) {
+Result<MapRequest> map_request(std::uint64_t address, std::uint64_t size, std::uint64_t protection,
+                               std::uint64_t flags) {
     if (size == 0 || (flags & kMapExclusive && !(flags & kMapFixed)))
         return fail(Errno::Inval);
     const Protection wanted = SKEP_TRY(protection_argument(protection));
-    MapRequest request{.address = address, .size = size, .protection = wanted.now, .max_protection = wanted.maximum};
+    MapRequest request{.address = address,
+                       .size = size,
+                       .protection = wanted.now,
+                       .max_protection = wanted.maximum};
     request.shared = flags & kMapShared;
     request.fixed = flags & kMapFixed;
     request.replace = !(flags & kMapExclusive);

@@ -1,4 +1,5 @@
-// Calls of FreeBSD 5 to 11, from before inode numbers had 64 bits: compiled programs still make them.
+// Calls of FreeBSD 5 to 11, from before inode numbers had 64 bits: compiled programs still make
+// them.
 #include <kernel/abi/freebsd/path_service.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
 
@@ -41,7 +42,8 @@ Returns fstat(Arguments a) {
     return done(put_old_stat(a[1], SKEP_TRY(stat_of(a[0]))));
 }
 Returns fstatat(Arguments a) {
-    return done(put_old_stat(a[2], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[3])))));
+    return done(
+        put_old_stat(a[2], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[3])))));
 }
 
 Returns statfs(Arguments a) {
@@ -58,15 +60,17 @@ class OldRecordBuffer final : public DirectorySink {
   public:
     explicit OldRecordBuffer(std::span<std::byte> room) : room_(room) {}
     bool add(const DirectoryEntry& entry) override {
-        const std::size_t size = (sizeof(OldDirectoryRecord) + entry.name.size() + 1 + 3) & ~std::size_t{3};
+        const std::size_t size =
+            (sizeof(OldDirectoryRecord) + entry.name.size() + 1 + 3) & ~std::size_t{3};
         if (size > room_.size() - used_) {
             too_small_ = used_ == 0;
             return false;
         }
-        const OldDirectoryRecord record{.inode = static_cast<std::uint32_t>(entry.inode),
-                                        .size = static_cast<std::uint16_t>(size),
-                                        .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12),  // DT_*
-                                        .name_size = static_cast<std::uint8_t>(entry.name.size())};
+        const OldDirectoryRecord record{
+            .inode = static_cast<std::uint32_t>(entry.inode),
+            .size = static_cast<std::uint16_t>(size),
+            .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12),  // DT_*
+            .name_size = static_cast<std::uint8_t>(entry.name.size())};
         std::byte* to = room_.data() + used_;
         std::memset(to, 0, size);
         std::memcpy(to, &record, sizeof record);
@@ -92,12 +96,14 @@ Returns getdents(Arguments a) {
 }
 
 // dev_t had 32 bits: the low half of today's.
-Returns mknod_at(std::uint64_t descriptor, UserAddr path, std::uint64_t mode, std::uint64_t device) {
+Returns mknod_at(std::uint64_t descriptor, UserAddr path, std::uint64_t mode,
+                 std::uint64_t device) {
     const abi::PlaceArgument place = SKEP_TRY(abi::place_argument(descriptor, path));
     for (const VnodeType type : {VnodeType::CharDevice, VnodeType::BlockDevice, VnodeType::Fifo})
         if (mode_of(type) == (mode & kModeTypeMask))
-            return done(make_node(abi::actor(), place, type, static_cast<std::uint32_t>(mode) & kModePermissions,
-                                  type == VnodeType::Fifo ? 0 : decode_device(static_cast<std::uint32_t>(device))));
+            return done(make_node(
+                abi::actor(), place, type, static_cast<std::uint32_t>(mode) & kModePermissions,
+                type == VnodeType::Fifo ? 0 : decode_device(static_cast<std::uint32_t>(device))));
     return fail(Errno::Inval);
 }
 Returns mknod(Arguments a) {

@@ -22,24 +22,28 @@ constexpr std::uint64_t kCwd = static_cast<std::uint64_t>(kAtFdCwd);
 
 Returns openat(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[2]);
-    if ((flags & kOAccessMode) == kOAccessMode || (flags & kOExecute && flags & kOAccessMode) || (flags & kOCreate && flags & kODirectory))
+    if ((flags & kOAccessMode) == kOAccessMode || (flags & kOExecute && flags & kOAccessMode) ||
+        (flags & kOCreate && flags & kODirectory))
         return fail(Errno::Inval);
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    const OpenHow how{.flags = file_flags(flags),
-                      .create = (flags & kOCreate) && !(flags & kOPath),
-                      .exclusive = (flags & kOExclusive) != 0,
-                      .truncate = (flags & kOTruncate) && !(flags & kOPath),
-                      .directory = (flags & kODirectory) != 0,
-                      .no_controlling_tty = true,
-                      .permissions = static_cast<std::uint32_t>(a[3]) & kModePermissions,
-                      .walk = {.follow = !(flags & kONoFollow), .beneath = (flags & kOResolveBeneath) != 0}};
+    const OpenHow how{
+        .flags = file_flags(flags),
+        .create = (flags & kOCreate) && !(flags & kOPath),
+        .exclusive = (flags & kOExclusive) != 0,
+        .truncate = (flags & kOTruncate) && !(flags & kOPath),
+        .directory = (flags & kODirectory) != 0,
+        .no_controlling_tty = true,
+        .permissions = static_cast<std::uint32_t>(a[3]) & kModePermissions,
+        .walk = {.follow = !(flags & kONoFollow), .beneath = (flags & kOResolveBeneath) != 0}};
     auto opened = restartable(open_file(actor(), place, how));
     if (!opened)  // open(2): O_NOFOLLOW on a symlink is EMLINK
-        return fail(opened.error() == Errno::Loop && flags & kONoFollow ? Errno::MLink : opened.error());
+        return fail(opened.error() == Errno::Loop && flags & kONoFollow ? Errno::MLink
+                                                                        : opened.error());
     Ref<File> file = std::move(*opened);
     if (flags & (kOSharedLock | kOExclusiveLock)) {
         constexpr std::uint64_t kShared = 1, kExclusive = 2, kNonblock = 4;
-        SKEP_TRY(lock_whole_file(*file, (flags & kOExclusiveLock ? kExclusive : kShared) | (flags & kONonblock ? kNonblock : 0)));
+        SKEP_TRY(lock_whole_file(*file, (flags & kOExclusiveLock ? kExclusive : kShared) |
+                                            (flags & kONonblock ? kNonblock : 0)));
     }
     return add_descriptor(std::move(file), flags & kOCloseOnExec);
 }
@@ -48,7 +52,8 @@ Returns posix_openpt(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[0]);
     if (flags & ~(kOAccessMode | kONoControllingTty | kOCloseOnExec))
         return fail(Errno::Inval);
-    return add_descriptor(SKEP_TRY(open_pty_master(file_flags(flags), false)), flags & kOCloseOnExec);
+    return add_descriptor(SKEP_TRY(open_pty_master(file_flags(flags), false)),
+                          flags & kOCloseOnExec);
 }
 Returns open(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2]};
@@ -76,10 +81,12 @@ Returns getfsstat(Arguments a) {
 
 Returns faccessat(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[3]);
-    if (a[2] & ~7ull || flags & ~(kAtEffectiveAccess | kAtSymlinkNofollow | kAtResolveBeneath | kAtEmptyPath))
+    if (a[2] & ~7ull ||
+        flags & ~(kAtEffectiveAccess | kAtSymlinkNofollow | kAtResolveBeneath | kAtEmptyPath))
         return fail(Errno::Inval);
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    return done(check_path_access(actor(), place, static_cast<std::uint32_t>(a[2]), !(flags & kAtSymlinkNofollow)));
+    return done(check_path_access(actor(), place, static_cast<std::uint32_t>(a[2]),
+                                  !(flags & kAtSymlinkNofollow)));
 }
 Returns access(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1], 0};
@@ -103,18 +110,20 @@ class RecordBuffer final : public DirectorySink {
   public:
     explicit RecordBuffer(std::span<std::byte> room) : room_(room) {}
     bool add(const DirectoryEntry& entry) override {
-        const std::size_t size = (sizeof(DirectoryRecord) + entry.name.size() + 1 + 7) & ~std::size_t{7};
+        const std::size_t size =
+            (sizeof(DirectoryRecord) + entry.name.size() + 1 + 7) & ~std::size_t{7};
         if (size > room_.size() - used_) {
             too_small_ = used_ == 0;
             return false;
         }
-        const DirectoryRecord record{.inode = entry.inode,
-                                     .next = static_cast<std::int64_t>(entry.next),
-                                     .size = static_cast<std::uint16_t>(size),
-                                     .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12),  // DT_*
-                                     .padding = 0,
-                                     .name_size = static_cast<std::uint16_t>(entry.name.size()),
-                                     .padding2 = 0};
+        const DirectoryRecord record{
+            .inode = entry.inode,
+            .next = static_cast<std::int64_t>(entry.next),
+            .size = static_cast<std::uint16_t>(size),
+            .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12),  // DT_*
+            .padding = 0,
+            .name_size = static_cast<std::uint16_t>(entry.name.size()),
+            .padding2 = 0};
         std::byte* to = room_.data() + used_;
         std::memset(to, 0, size);
         std::memcpy(to, &record, sizeof record);
@@ -136,7 +145,8 @@ Returns getdirentries(Arguments a) {
 }
 
 Returns mkdirat(Arguments a) {
-    return done(make_directory(actor(), SKEP_TRY(place_argument(a[0], a[1])), static_cast<std::uint32_t>(a[2]) & kModePermissions));
+    return done(make_directory(actor(), SKEP_TRY(place_argument(a[0], a[1])),
+                               static_cast<std::uint32_t>(a[2]) & kModePermissions));
 }
 Returns mkdir(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1]};
@@ -168,7 +178,8 @@ Returns rmdir(Arguments a) {
 }
 
 Returns renameat(Arguments a) {
-    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])),
+                        to = SKEP_TRY(place_argument(a[2], a[3]));
     return done(rename_path(actor(), from, to, RenameHow::Replace));
 }
 Returns rename(Arguments a) {
@@ -180,7 +191,8 @@ Returns linkat(Arguments a) {
     const auto flags = static_cast<std::uint32_t>(a[4]);
     if (flags & ~(kAtSymlinkFollow | kAtResolveBeneath | kAtEmptyPath))
         return fail(Errno::Inval);
-    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])),
+                        to = SKEP_TRY(place_argument(a[2], a[3]));
     return done(make_link(actor(), from, flags & kAtSymlinkFollow, to));
 }
 Returns link(Arguments a) {
@@ -198,7 +210,8 @@ Returns symlink(Arguments a) {
 }
 
 Returns mkfifoat(Arguments a) {
-    return done(make_node(actor(), SKEP_TRY(place_argument(a[0], a[1])), VnodeType::Fifo, static_cast<std::uint32_t>(a[2]) & kModePermissions, 0));
+    return done(make_node(actor(), SKEP_TRY(place_argument(a[0], a[1])), VnodeType::Fifo,
+                          static_cast<std::uint32_t>(a[2]) & kModePermissions, 0));
 }
 Returns mkfifo(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1]};
@@ -209,20 +222,24 @@ Returns mknodat(Arguments a) {
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
     for (const VnodeType type : {VnodeType::CharDevice, VnodeType::BlockDevice, VnodeType::Fifo})
         if (mode_of(type) == (mode & kModeTypeMask))
-            return done(make_node(actor(), place, type, mode & kModePermissions, type == VnodeType::Fifo ? 0 : decode_device(a[3])));
+            return done(make_node(actor(), place, type, mode & kModePermissions,
+                                  type == VnodeType::Fifo ? 0 : decode_device(a[3])));
     return fail(Errno::Inval);
 }
 
 // --- attributes ---
 
 Returns fchmod(Arguments a) {
-    return done(change_mode(actor(), *SKEP_TRY(vnode_of(a[0])), static_cast<std::uint32_t>(a[1]) & kModePermissions));
+    return done(change_mode(actor(), *SKEP_TRY(vnode_of(a[0])),
+                            static_cast<std::uint32_t>(a[1]) & kModePermissions));
 }
 Returns fchmodat(Arguments a) {
     if (a[3] & ~std::uint64_t{kAtSymlinkNofollow | kAtResolveBeneath | kAtEmptyPath})
         return fail(Errno::Inval);
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    return done(change_mode(actor(), *SKEP_TRY(find_vnode(actor(), place, !(a[3] & kAtSymlinkNofollow))), static_cast<std::uint32_t>(a[2]) & kModePermissions));
+    return done(change_mode(actor(),
+                            *SKEP_TRY(find_vnode(actor(), place, !(a[3] & kAtSymlinkNofollow))),
+                            static_cast<std::uint32_t>(a[2]) & kModePermissions));
 }
 Returns chmod(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1], 0};
@@ -238,13 +255,16 @@ std::optional<std::uint32_t> owner_argument(std::uint64_t id) {
     return value == ~0u ? std::nullopt : std::optional(value);
 }
 Returns fchown(Arguments a) {
-    return done(change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), owner_argument(a[1]), owner_argument(a[2])));
+    return done(change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), owner_argument(a[1]),
+                             owner_argument(a[2])));
 }
 Returns fchownat(Arguments a) {
     if (a[4] & ~std::uint64_t{kAtSymlinkNofollow | kAtResolveBeneath | kAtEmptyPath})
         return fail(Errno::Inval);
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    return done(change_owner(actor(), *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))), owner_argument(a[2]), owner_argument(a[3])));
+    return done(change_owner(actor(),
+                             *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))),
+                             owner_argument(a[2]), owner_argument(a[3])));
 }
 Returns chown(Arguments a) {
     const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2], 0};
@@ -301,14 +321,16 @@ Returns utimensat(Arguments a) {
         return fail(Errno::Inval);
     const FileTimes times = SKEP_TRY(timespecs_argument(a[2]));
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    return done(set_file_times(*SKEP_TRY(find_vnode(actor(), place, !(a[3] & kAtSymlinkNofollow))), times));
+    return done(
+        set_file_times(*SKEP_TRY(find_vnode(actor(), place, !(a[3] & kAtSymlinkNofollow))), times));
 }
 Returns futimens(Arguments a) {
     return done(set_file_times(*SKEP_TRY(vnode_of(a[0])), SKEP_TRY(timespecs_argument(a[1]))));
 }
 Returns utimes_at(std::uint64_t descriptor, UserAddr path, UserAddr times, bool follow) {
     const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
-    return done(set_file_times(*SKEP_TRY(find_vnode(actor(), place, follow)), SKEP_TRY(timevals_argument(times))));
+    return done(set_file_times(*SKEP_TRY(find_vnode(actor(), place, follow)),
+                               SKEP_TRY(timevals_argument(times))));
 }
 Returns utimes(Arguments a) {
     return utimes_at(kCwd, a[0], a[1], true);
@@ -364,7 +386,8 @@ Returns put_path(UserAddr to, std::uint64_t capacity, const Text& path) {
     return 0;
 }
 Returns getcwd(Arguments a) {
-    return put_path(a[0], static_cast<std::uint32_t>(a[1]), SKEP_TRY(path_of_directory(current_fs(), current_fs().working_directory())));
+    return put_path(a[0], static_cast<std::uint32_t>(a[1]),
+                    SKEP_TRY(path_of_directory(current_fs(), current_fs().working_directory())));
 }
 
 Returns realpathat(Arguments a) {
@@ -374,7 +397,9 @@ Returns realpathat(Arguments a) {
     Walked walked;
     FsContext& context = current_fs();
     SKEP_TRY(walk_path(context, current_caller(), place.start, place.path.view(), {}, walked));
-    const Text path = walked.vnode->is_directory() ? SKEP_TRY(path_of_directory(context, walked.vnode)) : SKEP_TRY(path_of(context, walked.directory, walked.name()));
+    const Text path = walked.vnode->is_directory()
+                          ? SKEP_TRY(path_of_directory(context, walked.vnode))
+                          : SKEP_TRY(path_of(context, walked.directory, walked.name()));
     return put_path(a[2], a[3], path);
 }
 

@@ -33,12 +33,15 @@ Result<FileStat> stat_at(std::uint64_t descriptor, UserAddr path, std::uint32_t 
     if (flags & ~(kAtSymlinkNofollow | kAtResolveBeneath | kAtEmptyPath))
         return fail(Errno::Inval);
     const abi::PathArgument text = SKEP_TRY(abi::PathArgument::copy(path));
-    if (flags & kAtEmptyPath && text.view().empty() && static_cast<int>(descriptor) != abi::kAtFdCwd)
+    if (flags & kAtEmptyPath && text.view().empty() &&
+        static_cast<int>(descriptor) != abi::kAtFdCwd)
         return stat_of(descriptor);
     const Ref<Vnode> start = SKEP_TRY(abi::start_argument(descriptor, text.view()));
     FileStat stat;
     const bool here = flags & kAtEmptyPath && text.view().empty();
-    const Ref<Vnode> vnode = here ? start : SKEP_TRY(find_vnode(abi::actor(), {start, text.view()}, !(flags & kAtSymlinkNofollow)));
+    const Ref<Vnode> vnode = here ? start
+                                  : SKEP_TRY(find_vnode(abi::actor(), {start, text.view()},
+                                                        !(flags & kAtSymlinkNofollow)));
     SKEP_TRY(vnode->stat(stat));
     return stat;
 }
@@ -51,7 +54,8 @@ Result<Ref<Vnode>> vnode_of(std::uint64_t descriptor) {
 }
 
 Result<Ref<FileSystem>> file_system_at(UserAddr path) {
-    const abi::PlaceArgument place = SKEP_TRY(abi::place_argument(static_cast<std::uint64_t>(abi::kAtFdCwd), path));
+    const abi::PlaceArgument place =
+        SKEP_TRY(abi::place_argument(static_cast<std::uint64_t>(abi::kAtFdCwd), path));
     return Ref<FileSystem>(&SKEP_TRY(find_vnode(abi::actor(), place, true))->file_system());
 }
 

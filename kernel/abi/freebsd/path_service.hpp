@@ -50,7 +50,8 @@ Result<> put_statfs(UserAddr to, FileSystem& file_system) {
     stat.name_max = from.name_max;
     stat.id[0] = static_cast<std::int32_t>(from.id);
     copy_text(stat.type_name, type_name(from.type));
-    copy_text(stat.from, file_system.source().empty() ? type_name(from.type) : file_system.source());
+    copy_text(stat.from,
+              file_system.source().empty() ? type_name(from.type) : file_system.source());
     copy_text(stat.on, on.view());
     return copy_out(to, stat);
 }
@@ -70,7 +71,8 @@ Result<std::uint64_t> list_file_systems(UserAddr to, std::uint64_t size) {
     return count;
 }
 
-// getdirentries(descriptor, buffer, size, base). Buffer: a DirectorySink with used() and too_small().
+// getdirentries(descriptor, buffer, size, base). Buffer: a DirectorySink with used() and
+// too_small().
 template <typename Buffer>
 Result<std::uint64_t> read_entries(const std::uint64_t* a) {
     constexpr std::size_t kChunk = 32 * 1024;

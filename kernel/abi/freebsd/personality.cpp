@@ -1,5 +1,5 @@
-// The native personality: how FreeBSD/amd64 programs start and call the kernel (System V psABI; sys/elf_common.h,
-// amd64/amd64/exec_machdep.c for the registers).
+// The native personality: how FreeBSD/amd64 programs start and call the kernel (System V psABI;
+// sys/elf_common.h, amd64/amd64/exec_machdep.c for the registers).
 #include <kernel/abi/freebsd/release.hpp>
 #include <kernel/abi/freebsd/shared_page.hpp>
 #include <kernel/abi/freebsd/signal_frame.hpp>
@@ -19,7 +19,8 @@ bool recognizes(const ElfImage& image) {
     return image.os_abi == ELFOSABI_FREEBSD || image.freebsd_note;
 }
 
-// syscall(2) and __syscall(2): the number is the first argument, the sixth of the call lies on the stack.
+// syscall(2) and __syscall(2): the number is the first argument, the sixth of the call lies on the
+// stack.
 constexpr std::uint64_t kIndirect = 0, kIndirectQuad = 198;
 
 std::uint64_t syscall_number(const TrapFrame& f, std::uint64_t (&a)[6]) {
@@ -55,18 +56,32 @@ void restart_syscall(TrapFrame& f) {
 }
 
 void start_program(TrapFrame& f, UserAddr stack) {
-    f.rdi = stack;                         // where argc is
-    f.rsp = ((stack - 8) & ~15ull) + 8;    // as after a call
+    f.rdi = stack;                       // where argc is
+    f.rsp = ((stack - 8) & ~15ull) + 8;  // as after a call
 }
 
 // sys/elf_common.h
 enum : std::uint64_t {
-    kAtExecPath = 15, kAtCanary = 16, kAtCanaryLength = 17, kAtReleaseDate = 18, kAtCpus = 19, kAtPageSizes = 20,
-    kAtPageSizesLength = 21, kAtTimeKeep = 22, kAtStackProtection = 23, kAtEhdrFlags = 24, kAtBsdFlags = 27,
-    kAtArgumentCount = 28, kAtEnvironmentCount = 30, kAtStrings = 32, kAtUserStackBase = 35, kAtUserStackLimit = 36,
+    kAtExecPath = 15,
+    kAtCanary = 16,
+    kAtCanaryLength = 17,
+    kAtReleaseDate = 18,
+    kAtCpus = 19,
+    kAtPageSizes = 20,
+    kAtPageSizesLength = 21,
+    kAtTimeKeep = 22,
+    kAtStackProtection = 23,
+    kAtEhdrFlags = 24,
+    kAtBsdFlags = 27,
+    kAtArgumentCount = 28,
+    kAtEnvironmentCount = 30,
+    kAtStrings = 32,
+    kAtUserStackBase = 35,
+    kAtUserStackLimit = 36,
 };
 
-std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity) {
+std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2],
+                             std::size_t capacity) {
     const ElfImage& image = *layout.image;
     constexpr std::uint64_t kCanaryLength = 16;
     const std::uint64_t values[][2] = {
@@ -76,7 +91,8 @@ std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2
         {AT_PAGESZ, kPageSize},
         {AT_FLAGS, 0},
         {AT_ENTRY, image.entry + layout.load_bias},
-        // Without an interpreter it is where the program itself lies: ld-elf.so.1, called by name, relocates itself by it.
+        // Without an interpreter it is where the program itself lies: ld-elf.so.1, called by name,
+        // relocates itself by it.
         {AT_BASE, layout.interpreter_base ? layout.interpreter_base : layout.load_bias},
         {kAtEhdrFlags, 0},
         {kAtExecPath, layout.path},

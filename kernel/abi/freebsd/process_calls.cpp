@@ -1,4 +1,5 @@
-// fork, exec, exit, wait and the process's own settings: sys/wait.h, sys/resource.h, sys/procctl.h, machine/sysarch.h.
+// fork, exec, exit, wait and the process's own settings: sys/wait.h, sys/resource.h, sys/procctl.h,
+// machine/sysarch.h.
 #include <kernel/abi/arguments.hpp>
 #include <kernel/abi/freebsd/signal_types.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
@@ -36,16 +37,21 @@ Returns fork(Arguments) {
 // --- process descriptors: sys/procdesc.h ---
 
 Returns pdfork(Arguments a) {
-    enum : std::uint32_t { Daemon = 1, CloseOnExec = 2 };
+    enum : std::uint32_t {
+        Daemon = 1,
+        CloseOnExec = 2
+    };
     const auto flags = static_cast<std::uint32_t>(a[1]);
     if (flags & ~(Daemon | CloseOnExec))
         return fail(Errno::Inval);
-    const Ref<ProcessDescriptor> file = SKEP_TRY(make_ref<ProcessDescriptor>((flags & Daemon) != 0));
+    const Ref<ProcessDescriptor> file =
+        SKEP_TRY(make_ref<ProcessDescriptor>((flags & Daemon) != 0));
     const std::uint64_t number = SKEP_TRY(abi::add_descriptor(file, flags & CloseOnExec));
     const auto descriptor = static_cast<std::uint32_t>(number);
     auto child = [&]() -> Returns {
         SKEP_TRY(copy_out(a[0], descriptor));
-        return SKEP_TRY(fork_process({.descriptor = file.get(), .descriptor_number = descriptor}, child_start()));
+        return SKEP_TRY(fork_process({.descriptor = file.get(), .descriptor_number = descriptor},
+                                     child_start()));
     }();
     if (!child)
         (void)current_descriptors().close(descriptor);
@@ -64,7 +70,10 @@ Returns pdkill(Arguments a) {
     if (static_cast<std::uint32_t>(a[1]) >= kSignals)
         return fail(Errno::Inval);
     const Process& me = current_process();
-    return done(file->process_descriptor()->kill({.signal = static_cast<Signal>(a[1]), .cause = SignalCause::User, .process = me.id, .user = me.credentials.real_user}));
+    return done(file->process_descriptor()->kill({.signal = static_cast<Signal>(a[1]),
+                                                  .cause = SignalCause::User,
+                                                  .process = me.id,
+                                                  .user = me.credentials.real_user}));
 }
 
 Returns pdgetpid(Arguments a) {
@@ -79,7 +88,16 @@ Returns vfork(Arguments) {
 
 Returns rfork(Arguments a) {
     // sys/unistd.h
-    enum : std::uint32_t { Files = 1 << 2, Process = 1 << 4, Memory = 1 << 5, NoWait = 1 << 6, CleanFiles = 1 << 12, ThreadKind = 1 << 13, LinuxSignal = 1 << 16, Spawn = 1u << 31 };
+    enum : std::uint32_t {
+        Files = 1 << 2,
+        Process = 1 << 4,
+        Memory = 1 << 5,
+        NoWait = 1 << 6,
+        CleanFiles = 1 << 12,
+        ThreadKind = 1 << 13,
+        LinuxSignal = 1 << 16,
+        Spawn = 1u << 31
+    };
     auto flags = static_cast<std::uint32_t>(a[0]);
     if (flags & Spawn)
         flags = Files | Process | Memory;  // as vfork; handlers are reset by exec
@@ -89,14 +107,19 @@ Returns rfork(Arguments a) {
     if (flags & ~(Files | Process | Memory))
         return fail(Errno::Inval);
     // Without RFFDG descriptors are shared.
-    return SKEP_TRY(fork_process({.share_memory = (flags & Memory) != 0, .share_files = !(flags & Files), .wait_for_exec = spawn}, child_start()));
+    return SKEP_TRY(fork_process({.share_memory = (flags & Memory) != 0,
+                                  .share_files = !(flags & Files),
+                                  .wait_for_exec = spawn},
+                                 child_start()));
 }
 
 // --- exec ---
 
-Result<> strings(UserAddr argument_array, UserAddr environment_array, StringList& arguments, StringList& environment) {
+Result<> strings(UserAddr argument_array, UserAddr environment_array, StringList& arguments,
+                 StringList& environment) {
     SKEP_TRY(copy_in_strings(argument_array, arguments, StringList::kMaxBytes));
-    SKEP_TRY(copy_in_strings(environment_array, environment, StringList::kMaxBytes - arguments.bytes()));
+    SKEP_TRY(
+        copy_in_strings(environment_array, environment, StringList::kMaxBytes - arguments.bytes()));
     if (arguments.count() == 0)
         return fail(Errno::Inval);
     return {};
@@ -130,25 +153,33 @@ Returns abort2(Arguments a) {
     char why[kWhyMax] = {};
     if (a[0])
         (void)copy_in_string(why, a[0], sizeof why - 1);
-    log("{} (pid {}) aborts: {}", static_cast<const char*>(current_process().command), current_process().id, static_cast<const char*>(why));
+    log("{} (pid {}) aborts: {}", static_cast<const char*>(current_process().command),
+        current_process().id, static_cast<const char*>(why));
     exit_process_by_signal(Signal::Abrt);
 }
 
-enum : std::uint32_t { kNoHang = 1, kUntraced = 2, kContinued = 4, kNoWait = 8, kExited = 16, kTrapped = 32 };
+enum : std::uint32_t {
+    kNoHang = 1,
+    kUntraced = 2,
+    kContinued = 4,
+    kNoWait = 8,
+    kExited = 16,
+    kTrapped = 32
+};
 
 std::uint32_t wait_status(const WaitResult& r) {
     const auto status = static_cast<std::uint32_t>(r.status);
     switch (r.cause) {
-    case SignalCause::ChildKilled:
-        return status;
-    case SignalCause::ChildDumped:
-        return status | 0x80;
-    case SignalCause::ChildStopped:
-        return status << 8 | 0x7f;
-    case SignalCause::ChildContinued:
-        return static_cast<std::uint32_t>(Signal::Cont);
-    default:
-        return (status & 0xff) << 8;
+        case SignalCause::ChildKilled:
+            return status;
+        case SignalCause::ChildDumped:
+            return status | 0x80;
+        case SignalCause::ChildStopped:
+            return status << 8 | 0x7f;
+        case SignalCause::ChildContinued:
+            return static_cast<std::uint32_t>(Signal::Cont);
+        default:
+            return (status & 0xff) << 8;
     }
 }
 
@@ -172,7 +203,10 @@ Returns wait4(Arguments a) {
         return fail(Errno::Inval);
     if (id == std::numeric_limits<std::int32_t>::min())  // has no negation, so is no group's
         return fail(Errno::Child);
-    WaitOptions o{.stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0, .keep = (flags & kNoWait) != 0};
+    WaitOptions o{.stopped = (flags & kUntraced) != 0,
+                  .continued = (flags & kContinued) != 0,
+                  .no_hang = (flags & kNoHang) != 0,
+                  .keep = (flags & kNoWait) != 0};
     if (id > 0)
         o.which = WaitOptions::Which::Process, o.id = id;
     else if (id != -1)
@@ -186,22 +220,32 @@ Returns wait4(Arguments a) {
 }
 
 Returns wait6(Arguments a) {
-    enum : std::int32_t { Pid = 0, Group = 2, All = 7 };
+    enum : std::int32_t {
+        Pid = 0,
+        Group = 2,
+        All = 7
+    };
     const auto flags = static_cast<std::uint32_t>(a[3]);
-    if (flags & ~(kNoHang | kUntraced | kContinued | kNoWait | kExited | kTrapped) || !(flags & (kUntraced | kContinued | kExited | kTrapped)))
+    if (flags & ~(kNoHang | kUntraced | kContinued | kNoWait | kExited | kTrapped) ||
+        !(flags & (kUntraced | kContinued | kExited | kTrapped)))
         return fail(Errno::Inval);
-    WaitOptions o{.id = static_cast<std::int32_t>(a[1]), .exited = (flags & kExited) != 0, .stopped = (flags & kUntraced) != 0, .continued = (flags & kContinued) != 0, .no_hang = (flags & kNoHang) != 0, .keep = (flags & kNoWait) != 0};
+    WaitOptions o{.id = static_cast<std::int32_t>(a[1]),
+                  .exited = (flags & kExited) != 0,
+                  .stopped = (flags & kUntraced) != 0,
+                  .continued = (flags & kContinued) != 0,
+                  .no_hang = (flags & kNoHang) != 0,
+                  .keep = (flags & kNoWait) != 0};
     switch (static_cast<std::int32_t>(a[0])) {
-    case Pid:
-        o.which = WaitOptions::Which::Process;
-        break;
-    case Group:
-        o.which = WaitOptions::Which::Group;
-        break;
-    case All:
-        break;
-    default:
-        return fail(Errno::Inval);
+        case Pid:
+            o.which = WaitOptions::Which::Process;
+            break;
+        case Group:
+            o.which = WaitOptions::Which::Group;
+            break;
+        case All:
+            break;
+        default:
+            return fail(Errno::Inval);
     }
     const WaitResult r = SKEP_TRY(wait_for_child(o));
     if (r.process && a[2])
@@ -213,7 +257,11 @@ Returns wait6(Arguments a) {
     if (a[5]) {
         BsdSignalInfo info{};
         if (r.process)
-            info = to_bsd_info({.signal = Signal::Chld, .cause = r.cause, .process = r.process, .user = r.user, .status = r.status});
+            info = to_bsd_info({.signal = Signal::Chld,
+                                .cause = r.cause,
+                                .process = r.process,
+                                .user = r.user,
+                                .status = r.status});
         SKEP_TRY(copy_out(a[5], info));
     }
     return static_cast<std::uint64_t>(r.process);
@@ -226,17 +274,17 @@ Returns getrusage(Arguments a) {
     Process& me = current_process();
     Nanoseconds time;
     switch (static_cast<std::int32_t>(a[0])) {
-    case kSelf:
-        time = process_time(me);
-        break;
-    case kChildren:
-        time = me.children_time;
-        break;
-    case kThread:
-        time = abi::thread_time(current_thread());
-        break;
-    default:
-        return fail(Errno::Inval);
+        case kSelf:
+            time = process_time(me);
+            break;
+        case kChildren:
+            time = me.children_time;
+            break;
+        case kThread:
+            time = abi::thread_time(current_thread());
+            break;
+        default:
+            return fail(Errno::Inval);
     }
     ResourceUsage u = usage_of(time);
     u.max_resident = static_cast<std::int64_t>(me.map->resident_pages() * kPageSize / 1024);
@@ -252,7 +300,8 @@ Result<Limit> limit_argument(std::uint64_t which) {
 }
 Returns getrlimit(Arguments a) {
     static_assert(sizeof(ResourceLimit) == 16);  // struct rlimit; RLIM_INFINITY is kUnlimited
-    SKEP_TRY(copy_out(a[1], SKEP_TRY(change_limit(current_process(), SKEP_TRY(limit_argument(a[0])), nullptr))));
+    SKEP_TRY(copy_out(
+        a[1], SKEP_TRY(change_limit(current_process(), SKEP_TRY(limit_argument(a[0])), nullptr))));
     return 0;
 }
 Returns setrlimit(Arguments a) {
@@ -269,87 +318,106 @@ Returns setpriority(Arguments) {
 }
 
 Returns procctl(Arguments a) {
-    enum : std::int32_t { ReapAcquire = 2, ReapRelease = 3, ReapStatus = 4, TraceControl = 7, TraceStatus = 8, ParentDeathControl = 11, ParentDeathStatus = 12, AslrControl = 13, AslrStatus = 14, NoNewPrivilegesControl = 19, NoNewPrivilegesStatus = 20 };
+    enum : std::int32_t {
+        ReapAcquire = 2,
+        ReapRelease = 3,
+        ReapStatus = 4,
+        TraceControl = 7,
+        TraceStatus = 8,
+        ParentDeathControl = 11,
+        ParentDeathStatus = 12,
+        AslrControl = 13,
+        AslrStatus = 14,
+        NoNewPrivilegesControl = 19,
+        NoNewPrivilegesStatus = 20
+    };
     Process& me = current_process();
     const auto id = static_cast<std::int64_t>(a[1]);
     if (static_cast<std::int32_t>(a[0]) == 0 && id != 0 && id != me.id)
         return fail(Errno::Perm);
     constexpr std::int32_t kEnable = 1, kDisable = 2, kAslrNoForce = 3;
     switch (static_cast<std::int32_t>(a[2])) {
-    case ReapAcquire:
-        me.child_subreaper = true;
-        return 0;
-    case ReapRelease:
-        me.child_subreaper = false;
-        return 0;
-    case TraceControl: {
-        const auto how = SKEP_TRY(copy_in<std::int32_t>(a[3]));
-        if (how < kEnable || how > 3)
+        case ReapAcquire:
+            me.child_subreaper = true;
+            return 0;
+        case ReapRelease:
+            me.child_subreaper = false;
+            return 0;
+        case TraceControl: {
+            const auto how = SKEP_TRY(copy_in<std::int32_t>(a[3]));
+            if (how < kEnable || how > 3)
+                return fail(Errno::Inval);
+            me.dumpable = how == kEnable;
+            return 0;
+        }
+        case TraceStatus:
+            SKEP_TRY(copy_out(a[3], me.dumpable ? std::int32_t{0} : std::int32_t{-1}));
+            return 0;
+        case ParentDeathControl: {
+            const auto signal = SKEP_TRY(copy_in<std::int32_t>(a[3]));
+            if (signal < 0 || signal >= static_cast<std::int32_t>(kSignals))
+                return fail(Errno::Inval);
+            const SpinGuard guard(process_lock);
+            me.parent_death_signal = static_cast<Signal>(signal);
+            return 0;
+        }
+        case ParentDeathStatus:
+            SKEP_TRY(copy_out(a[3], static_cast<std::int32_t>(me.parent_death_signal)));
+            return 0;
+        case AslrControl:
+            return 0;
+        case AslrStatus:
+            SKEP_TRY(copy_out(a[3], kAslrNoForce));
+            return 0;
+        case NoNewPrivilegesControl:
+            if (SKEP_TRY(copy_in<std::int32_t>(a[3])) != kEnable)
+                return fail(Errno::Inval);
+            me.no_new_privileges = true;
+            return 0;
+        case NoNewPrivilegesStatus:
+            SKEP_TRY(copy_out(a[3], me.no_new_privileges ? kEnable : kDisable));
+            return 0;
+        default:
             return fail(Errno::Inval);
-        me.dumpable = how == kEnable;
-        return 0;
-    }
-    case TraceStatus:
-        SKEP_TRY(copy_out(a[3], me.dumpable ? std::int32_t{0} : std::int32_t{-1}));
-        return 0;
-    case ParentDeathControl: {
-        const auto signal = SKEP_TRY(copy_in<std::int32_t>(a[3]));
-        if (signal < 0 || signal >= static_cast<std::int32_t>(kSignals))
-            return fail(Errno::Inval);
-        const SpinGuard guard(process_lock);
-        me.parent_death_signal = static_cast<Signal>(signal);
-        return 0;
-    }
-    case ParentDeathStatus:
-        SKEP_TRY(copy_out(a[3], static_cast<std::int32_t>(me.parent_death_signal)));
-        return 0;
-    case AslrControl:
-        return 0;
-    case AslrStatus:
-        SKEP_TRY(copy_out(a[3], kAslrNoForce));
-        return 0;
-    case NoNewPrivilegesControl:
-        if (SKEP_TRY(copy_in<std::int32_t>(a[3])) != kEnable)
-            return fail(Errno::Inval);
-        me.no_new_privileges = true;
-        return 0;
-    case NoNewPrivilegesStatus:
-        SKEP_TRY(copy_out(a[3], me.no_new_privileges ? kEnable : kDisable));
-        return 0;
-    default:
-        return fail(Errno::Inval);
     }
 }
 
 // --- the bases of FS and GS ---
 
 Returns sysarch(Arguments a) {
-    enum : std::int32_t { GetFsBase = 128, SetFsBase = 129, GetGsBase = 130, SetGsBase = 131, GetTlsBase = 135, SetTlsBase = 136 };
+    enum : std::int32_t {
+        GetFsBase = 128,
+        SetFsBase = 129,
+        GetGsBase = 130,
+        SetGsBase = 131,
+        GetTlsBase = 135,
+        SetTlsBase = 136
+    };
     Thread& me = current_thread();
     const auto operation = static_cast<std::int32_t>(a[0]);
     save_user_bases(me);
     switch (operation) {
-    case GetFsBase:
-    case GetTlsBase:
-        SKEP_TRY(copy_out(a[1], me.fs_base));
-        return 0;
-    case GetGsBase:
-        SKEP_TRY(copy_out(a[1], me.gs_base));
-        return 0;
-    case SetFsBase:
-    case SetTlsBase:
-    case SetGsBase: {
-        const auto base = SKEP_TRY(copy_in<std::uint64_t>(a[1]));
-        if (base >= kUserEnd)
+        case GetFsBase:
+        case GetTlsBase:
+            SKEP_TRY(copy_out(a[1], me.fs_base));
+            return 0;
+        case GetGsBase:
+            SKEP_TRY(copy_out(a[1], me.gs_base));
+            return 0;
+        case SetFsBase:
+        case SetTlsBase:
+        case SetGsBase: {
+            const auto base = SKEP_TRY(copy_in<std::uint64_t>(a[1]));
+            if (base >= kUserEnd)
+                return fail(Errno::Inval);
+            const bool gs = operation == SetGsBase;
+            const InterruptsOff off;
+            (gs ? me.gs_base : me.fs_base) = base;
+            write_msr(gs ? Msr::KernelGsBase : Msr::FsBase, base);
+            return 0;
+        }
+        default:
             return fail(Errno::Inval);
-        const bool gs = operation == SetGsBase;
-        const InterruptsOff off;
-        (gs ? me.gs_base : me.fs_base) = base;
-        write_msr(gs ? Msr::KernelGsBase : Msr::FsBase, base);
-        return 0;
-    }
-    default:
-        return fail(Errno::Inval);
     }
 }
 
@@ -357,24 +425,32 @@ Returns sysarch(Arguments a) {
 
 // sys/ptrace.h. The address says where to go on; 1: where it stopped.
 Returns ptrace(Arguments a) {
-    enum : std::int32_t { TraceMe = 0, Continue = 7, Kill = 8, Attach = 10, Detach = 11 };
+    enum : std::int32_t {
+        TraceMe = 0,
+        Continue = 7,
+        Kill = 8,
+        Attach = 10,
+        Detach = 11
+    };
     const auto child = static_cast<std::int32_t>(a[1]);
     constexpr UserAddr kWhereItStopped = 1;
     const auto number = static_cast<std::uint32_t>(a[3]);
     switch (static_cast<std::int32_t>(a[0])) {
-    case TraceMe:
-        return done(be_traced());
-    case Continue:
-    case Detach:
-        if (a[2] != kWhereItStopped || number >= kSignals)
+        case TraceMe:
+            return done(be_traced());
+        case Continue:
+        case Detach:
+            if (a[2] != kWhereItStopped || number >= kSignals)
+                return fail(Errno::Inval);
+            return done(static_cast<std::int32_t>(a[0]) == Continue
+                            ? continue_traced(child, static_cast<Signal>(number))
+                            : stop_tracing(child, static_cast<Signal>(number)));
+        case Kill:
+            return done(kill_traced(child));
+        case Attach:
+            return fail(Errno::Perm);
+        default:
             return fail(Errno::Inval);
-        return done(static_cast<std::int32_t>(a[0]) == Continue ? continue_traced(child, static_cast<Signal>(number)) : stop_tracing(child, static_cast<Signal>(number)));
-    case Kill:
-        return done(kill_traced(child));
-    case Attach:
-        return fail(Errno::Perm);
-    default:
-        return fail(Errno::Inval);
     }
 }
 
@@ -384,23 +460,29 @@ constexpr Syscall kCalls[] = {
     {1, "exit", 1, exit},
     {2, "fork", 0, fork},
     {7, "wait4", 4, wait4, SyscallStatus::Partial, "usage has the processor time only"},
-    {26, "ptrace", 4, ptrace, SyscallStatus::Partial, "PT_TRACE_ME, PT_CONTINUE, PT_DETACH, PT_KILL: children that asked for it stop at signals and exec; no registers, no memory"},
+    {26, "ptrace", 4, ptrace, SyscallStatus::Partial,
+     "PT_TRACE_ME, PT_CONTINUE, PT_DETACH, PT_KILL: children that asked for it stop at signals and "
+     "exec; no registers, no memory"},
     {59, "execve", 3, execve},
     {66, "vfork", 0, vfork},
     {96, "setpriority", 3, setpriority, SyscallStatus::Ignored, kNice},
     {100, "getpriority", 2, getpriority, SyscallStatus::Partial, kNice},
-    {117, "getrusage", 2, getrusage, SyscallStatus::Partial, "processor time and resident memory only"},
+    {117, "getrusage", 2, getrusage, SyscallStatus::Partial,
+     "processor time and resident memory only"},
     {165, "sysarch", 2, sysarch, SyscallStatus::Partial, "the bases of FS and GS"},
     {194, "getrlimit", 2, getrlimit},
-    {195, "setrlimit", 2, setrlimit, SyscallStatus::Partial, "STACK, NOFILE act; the others are kept"},
+    {195, "setrlimit", 2, setrlimit, SyscallStatus::Partial,
+     "STACK, NOFILE act; the others are kept"},
     {251, "rfork", 1, rfork, SyscallStatus::Partial, "RFPROC with RFFDG, RFMEM, RFSPAWN"},
     {463, "abort2", 3, abort2, SyscallStatus::Partial, "logs the first argument"},
     {492, "fexecve", 3, fexecve},
     {518, "pdfork", 2, pdfork},
     {519, "pdkill", 2, pdkill},
     {520, "pdgetpid", 2, pdgetpid},
-    {532, "wait6", 6, wait6, SyscallStatus::Partial, "P_PID, P_PGID, P_ALL; usage has the processor time only"},
-    {544, "procctl", 4, procctl, SyscallStatus::Partial, "the own process: reaper, tracing, parent-death signal, ASLR status, no-new-privileges"},
+    {532, "wait6", 6, wait6, SyscallStatus::Partial,
+     "P_PID, P_PGID, P_ALL; usage has the processor time only"},
+    {544, "procctl", 4, procctl, SyscallStatus::Partial,
+     "the own process: reaper, tracing, parent-death signal, ASLR status, no-new-privileges"},
 };
 
 }  // namespace

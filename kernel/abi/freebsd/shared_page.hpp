@@ -1,4 +1,5 @@
-// The page that FreeBSD shows to every program at the end of its address space: code that calls signal handlers.
+// The page that FreeBSD shows to every program at the end of its address space: code that calls
+// signal handlers.
 #pragma once
 
 #include <kernel/mm/layout.hpp>

@@ -31,27 +31,33 @@ Returns sigaction(Arguments a) {
     }
     SKEP_TRY(set_signal_action(signal, a[1] ? &action : nullptr, &old));
     if (a[2])
-        SKEP_TRY(copy_out(a[2], BsdSignalAction{old.handler, static_cast<std::int32_t>(old.flags & kActionFlags), to_bsd_set(old.mask), 0}));
+        SKEP_TRY(copy_out(
+            a[2], BsdSignalAction{old.handler, static_cast<std::int32_t>(old.flags & kActionFlags),
+                                  to_bsd_set(old.mask), 0}));
     return 0;
 }
 
 Returns sigprocmask(Arguments a) {
-    enum : std::int32_t { Block = 1, Unblock = 2, Set = 3 };
+    enum : std::int32_t {
+        Block = 1,
+        Unblock = 2,
+        Set = 3
+    };
     const SignalSet old = current_thread().signals.mask;
     if (a[1]) {
         const SignalSet set = from_bsd_set(SKEP_TRY(copy_in<BsdSignalSet>(a[1])));
         switch (static_cast<std::int32_t>(a[0])) {
-        case Block:
-            set_signal_mask(old | set);
-            break;
-        case Unblock:
-            set_signal_mask(old & ~set);
-            break;
-        case Set:
-            set_signal_mask(set);
-            break;
-        default:
-            return fail(Errno::Inval);
+            case Block:
+                set_signal_mask(old | set);
+                break;
+            case Unblock:
+                set_signal_mask(old & ~set);
+                break;
+            case Set:
+                set_signal_mask(set);
+                break;
+            default:
+                return fail(Errno::Inval);
         }
     }
     if (a[2])
@@ -93,11 +99,13 @@ Returns sigsuspend(Arguments a) {
 }
 
 Result<SignalInfo> wait_for(UserAddr set, Nanoseconds deadline) {
-    return wait_for_signal(from_bsd_set(SKEP_TRY(copy_in<BsdSignalSet>(set))) & ~kUnblockable, deadline);
+    return wait_for_signal(from_bsd_set(SKEP_TRY(copy_in<BsdSignalSet>(set))) & ~kUnblockable,
+                           deadline);
 }
 
 Returns sigtimedwait(Arguments a) {
-    const Nanoseconds deadline = a[2] ? abi::deadline_after(SKEP_TRY(abi::copy_in_timespec(a[2]))) : kForever;
+    const Nanoseconds deadline =
+        a[2] ? abi::deadline_after(SKEP_TRY(abi::copy_in_timespec(a[2]))) : kForever;
     const SignalInfo info = SKEP_TRY(wait_for(a[0], deadline));
     if (a[1])
         SKEP_TRY(copy_out(a[1], to_bsd_info(info)));
@@ -128,7 +136,8 @@ SignalInfo from_me(Signal signal, SignalCause cause) {
 
 Returns kill(Arguments a) {
     const Signal signal = SKEP_TRY(signal_argument(a[1]));
-    SKEP_TRY(skep::kernel::kill(static_cast<std::int32_t>(a[0]), from_me(signal, SignalCause::User)));
+    SKEP_TRY(
+        skep::kernel::kill(static_cast<std::int32_t>(a[0]), from_me(signal, SignalCause::User)));
     return 0;
 }
 
@@ -215,7 +224,8 @@ constexpr Syscall kCalls[] = {
     {429, "sigwait", 2, sigwait},
     {433, "thr_kill", 2, thr_kill},
     {456, "sigqueue", 3, sigqueue},
-    {481, "thr_kill2", 3, thr_kill2, SyscallStatus::Partial, "all threads (-1) of the own process only"},
+    {481, "thr_kill2", 3, thr_kill2, SyscallStatus::Partial,
+     "all threads (-1) of the own process only"},
 };
 
 }  // namespace

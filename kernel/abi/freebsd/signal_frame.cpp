@@ -16,11 +16,14 @@ namespace {
 constexpr std::uint64_t kRedZone = 128;
 constexpr std::size_t kLegacySize = sizeof MachineContext::float_state;
 constexpr std::uint64_t kCarry = 1;
-constexpr std::uint64_t kUserRflags = 0xcd5 | kRflagsTrap | 1 << 18 | 1 << 21;  // CF PF AF ZF SF TF DF OF, AC, ID
+constexpr std::uint64_t kUserRflags =
+    0xcd5 | kRflagsTrap | 1 << 18 | 1 << 21;  // CF PF AF ZF SF TF DF OF, AC, ID
 
 void put_registers(MachineContext& c, const TrapFrame& f) {
-    c.rdi = f.rdi, c.rsi = f.rsi, c.rdx = f.rdx, c.rcx = f.rcx, c.r8 = f.r8, c.r9 = f.r9, c.rax = f.rax, c.rbx = f.rbx;
-    c.rbp = f.rbp, c.r10 = f.r10, c.r11 = f.r11, c.r12 = f.r12, c.r13 = f.r13, c.r14 = f.r14, c.r15 = f.r15;
+    c.rdi = f.rdi, c.rsi = f.rsi, c.rdx = f.rdx, c.rcx = f.rcx, c.r8 = f.r8, c.r9 = f.r9,
+    c.rax = f.rax, c.rbx = f.rbx;
+    c.rbp = f.rbp, c.r10 = f.r10, c.r11 = f.r11, c.r12 = f.r12, c.r13 = f.r13, c.r14 = f.r14,
+    c.r15 = f.r15;
     c.rip = f.rip, c.cs = f.cs, c.rflags = f.rflags, c.rsp = f.rsp, c.ss = f.ss;
     c.size = sizeof c;
     Thread& me = current_thread();
@@ -30,8 +33,10 @@ void put_registers(MachineContext& c, const TrapFrame& f) {
 }
 
 void take_registers(TrapFrame& f, const MachineContext& c) {
-    f.rdi = c.rdi, f.rsi = c.rsi, f.rdx = c.rdx, f.rcx = c.rcx, f.r8 = c.r8, f.r9 = c.r9, f.rax = c.rax, f.rbx = c.rbx;
-    f.rbp = c.rbp, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14, f.r15 = c.r15;
+    f.rdi = c.rdi, f.rsi = c.rsi, f.rdx = c.rdx, f.rcx = c.rcx, f.r8 = c.r8, f.r9 = c.r9,
+    f.rax = c.rax, f.rbx = c.rbx;
+    f.rbp = c.rbp, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14,
+    f.r15 = c.r15;
     f.rip = c.rip, f.rsp = c.rsp;
     f.rflags = (c.rflags & kUserRflags) | kRflagsInterrupt | 2;
     f.cs = USER_CODE_SELECTOR;
@@ -104,7 +109,8 @@ BsdStack to_bsd_stack(const AlternateStack& stack, UserAddr sp) {
     return out;
 }
 
-Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAction& action, const SignalSet& mask) {
+Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAction& action,
+                           const SignalSet& mask) {
     const AlternateStack& alternate = current_thread().signals.stack;
     SignalFrame s{};
     s.handler = action.handler;
@@ -138,7 +144,8 @@ Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAct
 
     f.rdi = static_cast<std::uint64_t>(info.signal);
     // Without SA_SIGINFO the second argument is the code, as of old.
-    f.rsi = action.flags & SignalAction::kSigInfo ? sp + offsetof(SignalFrame, info) : static_cast<std::uint32_t>(s.info.code);
+    f.rsi = action.flags & SignalAction::kSigInfo ? sp + offsetof(SignalFrame, info)
+                                                  : static_cast<std::uint32_t>(s.info.code);
     f.rdx = sp + offsetof(SignalFrame, context);
     f.rcx = info.address;
     f.rsp = sp;

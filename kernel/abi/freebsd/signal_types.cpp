@@ -8,42 +8,42 @@ namespace {
 
 std::int32_t code_of(const SignalInfo& info) {
     switch (info.cause) {
-    case SignalCause::User:
-        return kCodeUser;
-    case SignalCause::Queue:
-        return kCodeQueue;
-    case SignalCause::Timer:
-        return kCodeTimer;
-    case SignalCause::Thread:
-        return kCodeThread;
-    case SignalCause::Kernel:
-        return kCodeKernel;
-    case SignalCause::ChildExited:
-    case SignalCause::NotMapped:
-    case SignalCause::Misaligned:
-    case SignalCause::IllegalOpcode:
-    case SignalCause::Breakpoint:
-        return 1;
-    case SignalCause::ChildKilled:
-    case SignalCause::NoAccess:
-    case SignalCause::BadAddress:
-    case SignalCause::IntegerDivide:
-    case SignalCause::Trace:
-        return 2;
-    case SignalCause::ChildDumped:
-    case SignalCause::FloatDivide:
-        return 3;
-    case SignalCause::FloatOverflow:
-        return 4;
-    case SignalCause::ChildStopped:
-    case SignalCause::FloatUnderflow:
-    case SignalCause::PrivilegedOpcode:
-        return 5;
-    case SignalCause::ChildContinued:
-    case SignalCause::FloatInexact:
-        return 6;
-    case SignalCause::FloatInvalid:
-        return 7;
+        case SignalCause::User:
+            return kCodeUser;
+        case SignalCause::Queue:
+            return kCodeQueue;
+        case SignalCause::Timer:
+            return kCodeTimer;
+        case SignalCause::Thread:
+            return kCodeThread;
+        case SignalCause::Kernel:
+            return kCodeKernel;
+        case SignalCause::ChildExited:
+        case SignalCause::NotMapped:
+        case SignalCause::Misaligned:
+        case SignalCause::IllegalOpcode:
+        case SignalCause::Breakpoint:
+            return 1;
+        case SignalCause::ChildKilled:
+        case SignalCause::NoAccess:
+        case SignalCause::BadAddress:
+        case SignalCause::IntegerDivide:
+        case SignalCause::Trace:
+            return 2;
+        case SignalCause::ChildDumped:
+        case SignalCause::FloatDivide:
+            return 3;
+        case SignalCause::FloatOverflow:
+            return 4;
+        case SignalCause::ChildStopped:
+        case SignalCause::FloatUnderflow:
+        case SignalCause::PrivilegedOpcode:
+            return 5;
+        case SignalCause::ChildContinued:
+        case SignalCause::FloatInexact:
+            return 6;
+        case SignalCause::FloatInvalid:
+            return 7;
     }
     return kCodeKernel;
 }
@@ -76,48 +76,49 @@ BsdSignalInfo to_bsd_info(const SignalInfo& info) {
     out.status = info.status;
     out.address = info.address;
     out.value = info.value;
-    out.trap = static_cast<std::int32_t>(info.cause >= SignalCause::NotMapped ? to_bsd_trap(info.trap) : 0);
+    out.trap = static_cast<std::int32_t>(
+        info.cause >= SignalCause::NotMapped ? to_bsd_trap(info.trap) : 0);
     return out;
 }
 
 std::uint32_t to_bsd_trap(std::uint32_t vector) {
     switch (static_cast<TrapVector>(vector)) {
-    case TrapVector::DivideError:
-        return 18;
-    case TrapVector::Debug:
-        return 10;
-    case TrapVector::Nmi:
-        return 19;
-    case TrapVector::Breakpoint:
-        return 3;
-    case TrapVector::Overflow:
-        return 20;
-    case TrapVector::BoundRange:
-        return 21;
-    case TrapVector::InvalidOpcode:
-        return 1;
-    case TrapVector::DeviceNotAvailable:
-        return 22;
-    case TrapVector::DoubleFault:
-        return 23;
-    case TrapVector::InvalidTss:
-        return 25;
-    case TrapVector::SegmentNotPresent:
-        return 26;
-    case TrapVector::StackFault:
-        return 27;
-    case TrapVector::GeneralProtection:
-        return 9;
-    case TrapVector::PageFault:
-        return 12;
-    case TrapVector::FloatingPoint:
-        return 6;
-    case TrapVector::AlignmentCheck:
-        return 14;
-    case TrapVector::MachineCheck:
-        return 28;
-    case TrapVector::SimdFloatingPoint:
-        return 29;
+        case TrapVector::DivideError:
+            return 18;
+        case TrapVector::Debug:
+            return 10;
+        case TrapVector::Nmi:
+            return 19;
+        case TrapVector::Breakpoint:
+            return 3;
+        case TrapVector::Overflow:
+            return 20;
+        case TrapVector::BoundRange:
+            return 21;
+        case TrapVector::InvalidOpcode:
+            return 1;
+        case TrapVector::DeviceNotAvailable:
+            return 22;
+        case TrapVector::DoubleFault:
+            return 23;
+        case TrapVector::InvalidTss:
+            return 25;
+        case TrapVector::SegmentNotPresent:
+            return 26;
+        case TrapVector::StackFault:
+            return 27;
+        case TrapVector::GeneralProtection:
+            return 9;
+        case TrapVector::PageFault:
+            return 12;
+        case TrapVector::FloatingPoint:
+            return 6;
+        case TrapVector::AlignmentCheck:
+            return 14;
+        case TrapVector::MachineCheck:
+            return 28;
+        case TrapVector::SimdFloatingPoint:
+            return 29;
     }
     return 0;
 }

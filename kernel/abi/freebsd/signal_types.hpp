@@ -1,4 +1,5 @@
-// Signals as FreeBSD/amd64 programs see them: sys/signal.h, sys/_ucontext.h, machine/ucontext.h, machine/sigframe.h.
+// Signals as FreeBSD/amd64 programs see them: sys/signal.h, sys/_ucontext.h, machine/ucontext.h,
+// machine/sigframe.h.
 #pragma once
 
 #include <kernel/proc/signal_state.hpp>
@@ -27,7 +28,13 @@ static_assert(sizeof(BsdSignalInfo) == 80 && offsetof(BsdSignalInfo, trap) == 40
 BsdSignalInfo to_bsd_info(const SignalInfo&);
 
 // Of si_code, where it is not a fault's or a child's own number.
-enum : std::int32_t { kCodeUser = 0x10001, kCodeQueue = 0x10002, kCodeTimer = 0x10003, kCodeKernel = 0x10006, kCodeThread = 0x10007 };
+enum : std::int32_t {
+    kCodeUser = 0x10001,
+    kCodeQueue = 0x10002,
+    kCodeTimer = 0x10003,
+    kCodeKernel = 0x10006,
+    kCodeThread = 0x10007
+};
 
 struct BsdSignalAction {
     std::uint64_t handler;
@@ -46,8 +53,10 @@ inline constexpr std::int32_t kStackOnStack = 1, kStackDisable = 4;
 inline constexpr std::uint64_t kMinStackSize = 2048;  // MINSIGSTKSZ
 
 // What of mcontext_t's floating-point state is there.
-inline constexpr std::uint64_t kFloatNone = 0x10000, kFloatXmm = 0x10002, kFloatOwnedByPcb = 0x20002, kFloatUnowned = 0x20000;
-inline constexpr std::uint32_t kContextHasSegments = 1, kContextHasBases = 2, kContextHasExtended = 4;
+inline constexpr std::uint64_t kFloatNone = 0x10000, kFloatXmm = 0x10002,
+                               kFloatOwnedByPcb = 0x20002, kFloatUnowned = 0x20000;
+inline constexpr std::uint32_t kContextHasSegments = 1, kContextHasBases = 2,
+                               kContextHasExtended = 4;
 
 struct alignas(16) MachineContext {
     std::uint64_t on_stack;
@@ -66,7 +75,9 @@ struct alignas(16) MachineContext {
     std::uint64_t spare[4];
 };
 static_assert(sizeof(MachineContext) == 800);
-static_assert(offsetof(MachineContext, rip) == 160 && offsetof(MachineContext, float_state) == 224 && offsetof(MachineContext, fs_base) == 736);
+static_assert(offsetof(MachineContext, rip) == 160 &&
+              offsetof(MachineContext, float_state) == 224 &&
+              offsetof(MachineContext, fs_base) == 736);
 
 struct UserContext {
     BsdSignalSet mask;

@@ -22,7 +22,11 @@ constexpr FamilyRow kFamilies[] = {
     {Family::Inet6, 26, kAddressMax - kHeader, 26},
 };
 
-enum class Kind : std::uint8_t { Number, Timeout, Linger };
+enum class Kind : std::uint8_t {
+    Number,
+    Timeout,
+    Linger
+};
 struct OptionRow {
     std::int32_t level, name;
     SocketOption option;
@@ -61,7 +65,8 @@ constexpr OptionRow kOptions[] = {
 };
 
 const OptionRow* find_option(std::int32_t level, std::int32_t name) {
-    const auto* row = std::ranges::find_if(kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
+    const auto* row = std::ranges::find_if(
+        kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
     return row == std::end(kOptions) ? nullptr : row;
 }
 
@@ -79,15 +84,21 @@ struct FlagPair {
     std::uint32_t theirs;
 };
 constexpr FlagPair kFlags[] = {
-    {kMessageOutOfBand, kMsgOob}, {kMessagePeek, kMsgPeek}, {kMessageWaitAll, kMsgWaitAll},
-    {kMessageDontWait, kMsgDontWait}, {kMessageNoSignal, kMsgNoSignal}, {kMessageTruncate, kMsgTruncated},
+    {kMessageOutOfBand, kMsgOob},     {kMessagePeek, kMsgPeek},
+    {kMessageWaitAll, kMsgWaitAll},   {kMessageDontWait, kMsgDontWait},
+    {kMessageNoSignal, kMsgNoSignal}, {kMessageTruncate, kMsgTruncated},
 };
 constexpr FlagPair kResultFlags[] = {
-    {kMessageTruncated, kMsgTruncated}, {kMessageControlTruncated, kMsgControlTruncated}, {kMessageEndOfRecord, kMsgEor}, {kMessageOutOfBand, kMsgOob},
+    {kMessageTruncated, kMsgTruncated},
+    {kMessageControlTruncated, kMsgControlTruncated},
+    {kMessageEndOfRecord, kMsgEor},
+    {kMessageOutOfBand, kMsgOob},
 };
 
 const FamilyRow* find_family(std::uint64_t number) {
-    const auto* row = std::ranges::find_if(kFamilies, [&](const FamilyRow& r) { return static_cast<std::uint64_t>(r.family) == number; });
+    const auto* row = std::ranges::find_if(kFamilies, [&](const FamilyRow& r) {
+        return static_cast<std::uint64_t>(r.family) == number;
+    });
     return row == std::end(kFamilies) ? nullptr : row;
 }
 
@@ -102,16 +113,16 @@ Result<Family> family_argument(std::uint64_t number) {
 
 Result<SocketType> type_argument(std::uint64_t type) {
     switch (type) {
-    case 1:
-        return SocketType::Stream;
-    case 2:
-        return SocketType::Datagram;
-    case 3:
-        return SocketType::Raw;
-    case 5:
-        return SocketType::SeqPacket;
-    default:
-        return fail(Errno::ProtoType);
+        case 1:
+            return SocketType::Stream;
+        case 2:
+            return SocketType::Datagram;
+        case 3:
+            return SocketType::Raw;
+        case 5:
+            return SocketType::SeqPacket;
+        default:
+            return fail(Errno::ProtoType);
     }
 }
 
@@ -127,10 +138,13 @@ Result<SocketAddress> from_sockaddr(std::span<const std::uint8_t> from) {
     if (row->family == Family::Unix && data.size() > row->most)
         return fail(Errno::NameTooLong);
     SocketAddress address{.family = row->family};
-    address.size = static_cast<std::uint8_t>(row->whole ? row->whole : std::min(data.size(), address.data.size()));
+    address.size = static_cast<std::uint8_t>(
+        row->whole ? row->whole : std::min(data.size(), address.data.size()));
     std::ranges::copy(data.first(address.size), address.data.begin());
     if (row->family == Family::Unix)  // a path: up to its end
-        address.size = static_cast<std::uint8_t>(std::find(address.data.begin(), address.data.begin() + address.size, 0) - address.data.begin());
+        address.size = static_cast<std::uint8_t>(
+            std::find(address.data.begin(), address.data.begin() + address.size, 0) -
+            address.data.begin());
     return address;
 }
 
@@ -139,7 +153,8 @@ std::uint32_t to_sockaddr(const SocketAddress& address, std::span<std::uint8_t, 
     std::size_t size = std::min<std::size_t>(kHeader + address.size, kAddressMax);
     std::copy_n(address.data.begin(), size - kHeader, to.begin() + kHeader);
     if (address.family == Family::Unix)
-        size = std::max<std::size_t>(size + (address.size ? 1 : 0), 16);  // a path has its NUL, none is a whole sockaddr
+        size = std::max<std::size_t>(size + (address.size ? 1 : 0),
+                                     16);  // a path has its NUL, none is a whole sockaddr
     to[0] = static_cast<std::uint8_t>(size);
     to[1] = static_cast<std::uint8_t>(address.family);
     return static_cast<std::uint32_t>(size);
@@ -155,7 +170,8 @@ Result<SocketAddress> address_argument(UserAddr from, std::uint64_t size) {
     return from_sockaddr({bytes, size});
 }
 
-Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity, const SocketAddress& address) {
+Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity,
+                                          const SocketAddress& address) {
     std::uint8_t bytes[kAddressMax];
     const std::uint32_t size = to_sockaddr(address, bytes);
     SKEP_TRY(copy_out(to, bytes, std::min(size, capacity)));
@@ -168,37 +184,42 @@ Result<> put_address(UserAddr to, UserAddr size_address, const SocketAddress& ad
     const auto capacity = SKEP_TRY(copy_in<std::int32_t>(size_address));
     if (capacity < 0)
         return fail(Errno::Inval);
-    const std::uint32_t size = SKEP_TRY(put_address_bounded(to, static_cast<std::uint32_t>(capacity), address));
+    const std::uint32_t size =
+        SKEP_TRY(put_address_bounded(to, static_cast<std::uint32_t>(capacity), address));
     return copy_out(size_address, size);
 }
 
-Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value, std::uint32_t size) {
+Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
+                           std::uint32_t size) {
     if (level == kSolSocket && name == kSoNoSigPipe) {
         const bool on = SKEP_TRY(copy_in<std::int32_t>(value));
-        socket.set_flags(on ? socket.flags() | kFileNoPipeSignal : socket.flags() & ~kFileNoPipeSignal);
+        socket.set_flags(on ? socket.flags() | kFileNoPipeSignal
+                            : socket.flags() & ~kFileNoPipeSignal);
         return {};
     }
     const OptionRow* row = find_option(level, name);
     if (!row)
         return fail(Errno::NoProtoOpt);
     switch (row->kind) {
-    case Kind::Timeout: {
-        if (size < sizeof(abi::Timeval))
-            return fail(Errno::Inval);
-        const auto time = SKEP_TRY(copy_in<abi::Timeval>(value));
-        if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= 1'000'000)
-            return fail(Errno::Dom);
-        constexpr std::int64_t kLongest = 1'000'000'000;  // seconds; longer is as good as none
-        return socket.set_option(row->option, std::min(time.seconds, kLongest) * abi::kNanosecondsPerSecond + time.microseconds * 1000);
-    }
-    case Kind::Linger: {
-        if (size < sizeof(Linger))
-            return fail(Errno::Inval);
-        const auto linger = SKEP_TRY(copy_in<Linger>(value));
-        return socket.set_option(row->option, linger.on ? std::max(linger.seconds, 0) : -1);
-    }
-    case Kind::Number:
-        break;
+        case Kind::Timeout: {
+            if (size < sizeof(abi::Timeval))
+                return fail(Errno::Inval);
+            const auto time = SKEP_TRY(copy_in<abi::Timeval>(value));
+            if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= 1'000'000)
+                return fail(Errno::Dom);
+            constexpr std::int64_t kLongest = 1'000'000'000;  // seconds; longer is as good as none
+            return socket.set_option(row->option,
+                                     std::min(time.seconds, kLongest) * abi::kNanosecondsPerSecond +
+                                         time.microseconds * 1000);
+        }
+        case Kind::Linger: {
+            if (size < sizeof(Linger))
+                return fail(Errno::Inval);
+            const auto linger = SKEP_TRY(copy_in<Linger>(value));
+            return socket.set_option(row->option, linger.on ? std::max(linger.seconds, 0) : -1);
+        }
+        case Kind::Number:
+            break;
     }
     if (size == 0)
         return fail(Errno::Inval);
@@ -207,29 +228,31 @@ Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name
     return socket.set_option(row->option, SKEP_TRY(copy_in<std::int32_t>(value)));
 }
 
-Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value, UserAddr size_address) {
+Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
+                           UserAddr size_address) {
     auto put_number = [&](std::int64_t number) {
         using Limits = std::numeric_limits<std::int32_t>;
-        const auto shown = static_cast<std::int32_t>(std::clamp<std::int64_t>(number, Limits::min(), Limits::max()));
+        const auto shown = static_cast<std::int32_t>(
+            std::clamp<std::int64_t>(number, Limits::min(), Limits::max()));
         return put_option(value, size_address, &shown, sizeof shown);
     };
     if (level == kSolSocket) {
         switch (name) {
-        case kSoType:
-            return put_number(static_cast<int>(socket.type()));
-        case kSoDomain:
-            return put_number(static_cast<int>(socket.family()));
-        case kSoProtocol:
-            return put_number(socket.protocol());
-        case kSoError:
-            return put_number(SKEP_TRY(socket.option(SocketOption::Error)));
-        case kSoNoSigPipe:
-            return put_number(socket.flags() & kFileNoPipeSignal ? 1 : 0);
-        case kSoListenQueueLimit:
-        case kSoListenQueueLength:
-            return put_number(0);
-        default:
-            break;
+            case kSoType:
+                return put_number(static_cast<int>(socket.type()));
+            case kSoDomain:
+                return put_number(static_cast<int>(socket.family()));
+            case kSoProtocol:
+                return put_number(socket.protocol());
+            case kSoError:
+                return put_number(SKEP_TRY(socket.option(SocketOption::Error)));
+            case kSoNoSigPipe:
+                return put_number(socket.flags() & kFileNoPipeSignal ? 1 : 0);
+            case kSoListenQueueLimit:
+            case kSoListenQueueLength:
+                return put_number(0);
+            default:
+                break;
         }
     }
     if (level == kSolLocal && name == kLocalPeerCredentials && socket.family() == Family::Unix) {
@@ -246,16 +269,17 @@ Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name
         return fail(Errno::NoProtoOpt);
     const std::int64_t number = SKEP_TRY(socket.option(row->option));
     switch (row->kind) {
-    case Kind::Timeout: {
-        const abi::Timeval shown = abi::to_timeval(number);
-        return put_option(value, size_address, &shown, sizeof shown);
-    }
-    case Kind::Linger: {
-        const Linger shown{number >= 0, static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
-        return put_option(value, size_address, &shown, sizeof shown);
-    }
-    case Kind::Number:
-        break;
+        case Kind::Timeout: {
+            const abi::Timeval shown = abi::to_timeval(number);
+            return put_option(value, size_address, &shown, sizeof shown);
+        }
+        case Kind::Linger: {
+            const Linger shown{number >= 0,
+                               static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
+            return put_option(value, size_address, &shown, sizeof shown);
+        }
+        case Kind::Number:
+            break;
     }
     return put_number(number);
 }

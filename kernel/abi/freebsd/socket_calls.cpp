@@ -21,7 +21,8 @@ std::uint32_t flags_of(std::uint64_t type) {
 Returns socket(Arguments a) {
     const Family family = SKEP_TRY(family_argument(a[0]));
     const SocketType type = SKEP_TRY(type_argument(static_cast<std::uint32_t>(a[1]) & ~kTypeFlags));
-    Ref<Socket> made = SKEP_TRY(create_socket(family, type, static_cast<std::uint32_t>(a[2]), flags_of(a[1])));
+    Ref<Socket> made =
+        SKEP_TRY(create_socket(family, type, static_cast<std::uint32_t>(a[2]), flags_of(a[1])));
     return add_socket(std::move(made), a[1] & kSockCloseOnExec);
 }
 
@@ -56,10 +57,12 @@ Returns listen(Arguments a) {
     return 0;
 }
 
-Returns do_accept(std::uint64_t descriptor, UserAddr address, UserAddr size_address, bool nonblocking, bool close_on_exec) {
+Returns do_accept(std::uint64_t descriptor, UserAddr address, UserAddr size_address,
+                  bool nonblocking, bool close_on_exec) {
     const SocketArgument socket = SKEP_TRY(socket_argument(descriptor));
     SocketAddress peer;
-    Ref<Socket> accepted = SKEP_TRY(restartable(socket->accept(address ? &peer : nullptr, nonblocking ? kOpenNonblock : 0)));
+    Ref<Socket> accepted = SKEP_TRY(
+        restartable(socket->accept(address ? &peer : nullptr, nonblocking ? kOpenNonblock : 0)));
     if (auto told = put_address(address, size_address, peer); !told) {
         accepted->on_last_close();
         return fail(told.error());
@@ -112,12 +115,15 @@ Returns setsockopt(Arguments a) {
     const SocketArgument socket = SKEP_TRY(socket_argument(a[0]));
     if (static_cast<std::int32_t>(a[4]) < 0)
         return fail(Errno::Inval);
-    SKEP_TRY(set_socket_option(*socket, static_cast<std::int32_t>(a[1]), static_cast<std::int32_t>(a[2]), a[3], static_cast<std::uint32_t>(a[4])));
+    SKEP_TRY(set_socket_option(*socket, static_cast<std::int32_t>(a[1]),
+                               static_cast<std::int32_t>(a[2]), a[3],
+                               static_cast<std::uint32_t>(a[4])));
     return 0;
 }
 Returns getsockopt(Arguments a) {
     const SocketArgument socket = SKEP_TRY(socket_argument(a[0]));
-    SKEP_TRY(get_socket_option(*socket, static_cast<std::int32_t>(a[1]), static_cast<std::int32_t>(a[2]), a[3], a[4]));
+    SKEP_TRY(get_socket_option(*socket, static_cast<std::int32_t>(a[1]),
+                               static_cast<std::int32_t>(a[2]), a[3], a[4]));
     return 0;
 }
 
@@ -130,7 +136,9 @@ Returns sendto(Arguments a) {
     SocketAddress address;
     if (a[4])
         address = SKEP_TRY(address_argument(a[4], a[5]));
-    Message message{.data = uio, .address = a[4] ? &address : nullptr, .flags = message_flags(static_cast<std::uint32_t>(a[3]))};
+    Message message{.data = uio,
+                    .address = a[4] ? &address : nullptr,
+                    .flags = message_flags(static_cast<std::uint32_t>(a[3]))};
     return send_message(*socket, message);
 }
 
@@ -139,7 +147,9 @@ Returns recvfrom(Arguments a) {
     const IoSegment segment{a[1], std::min<std::size_t>(a[2], kIoMax)};
     Uio uio = Uio::user({&segment, 1});
     SocketAddress address;
-    Message message{.data = uio, .address = a[4] ? &address : nullptr, .flags = message_flags(static_cast<std::uint32_t>(a[3]))};
+    Message message{.data = uio,
+                    .address = a[4] ? &address : nullptr,
+                    .flags = message_flags(static_cast<std::uint32_t>(a[3]))};
     const std::size_t size = SKEP_TRY(restartable(socket->receive_message(message)));
     if (a[4] && address.family == Family::Unspecified) {  // a stream's peer is not told
         SKEP_TRY(copy_out(a[5], std::uint32_t{0}));
@@ -167,10 +177,12 @@ Result<> control_argument(UserAddr from, std::uint32_t size, ControlData& contro
         if (header.level != kSolSocket)
             return fail(Errno::Inval);
         if (header.type == kScmRights) {
-            for (std::uint32_t i = 0; i + sizeof(std::int32_t) <= length; i += sizeof(std::int32_t)) {
+            for (std::uint32_t i = 0; i + sizeof(std::int32_t) <= length;
+                 i += sizeof(std::int32_t)) {
                 if (control.files.size() >= UnixSocket::kFilesMax)
                     return fail(Errno::Inval);
-                SKEP_TRY(control.files.push_back(SKEP_TRY(file_argument(SKEP_TRY(copy_in<std::uint32_t>(data + i))))));
+                SKEP_TRY(control.files.push_back(
+                    SKEP_TRY(file_argument(SKEP_TRY(copy_in<std::uint32_t>(data + i))))));
             }
         } else if (header.type != kScmCredentials) {  // credentials are told of every message
             return fail(Errno::Inval);
@@ -183,7 +195,8 @@ Result<> control_argument(UserAddr from, std::uint32_t size, ControlData& contro
 Returns sendmsg(Arguments a) {
     const SocketArgument socket = SKEP_TRY(socket_argument(a[0]));
     const auto header = SKEP_TRY(copy_in<MessageHeader>(a[1]));
-    const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(header.segments, static_cast<std::uint32_t>(header.segment_count)));
+    const Vector<IoSegment> segments =
+        SKEP_TRY(iovec_argument(header.segments, static_cast<std::uint32_t>(header.segment_count)));
     Uio uio = Uio::user(segments.span());
     SocketAddress address;
     const bool named = header.name && header.name_size;
@@ -201,11 +214,14 @@ Returns sendmsg(Arguments a) {
 }
 
 // The one control message there can be: descriptors.
-Result<std::uint32_t> put_files(const MessageHeader& header, std::span<const std::uint32_t> descriptors) {
-    const std::uint32_t size = kControlDataOffset + static_cast<std::uint32_t>(descriptors.size_bytes());
+Result<std::uint32_t> put_files(const MessageHeader& header,
+                                std::span<const std::uint32_t> descriptors) {
+    const std::uint32_t size =
+        kControlDataOffset + static_cast<std::uint32_t>(descriptors.size_bytes());
     SKEP_TRY(copy_out(header.control, ControlHeader{size, kSolSocket, kScmRights}));
     SKEP_TRY(copy_out(header.control + sizeof(ControlHeader), std::uint32_t{0}));
-    SKEP_TRY(copy_out(header.control + kControlDataOffset, descriptors.data(), descriptors.size_bytes()));
+    SKEP_TRY(copy_out(header.control + kControlDataOffset, descriptors.data(),
+                      descriptors.size_bytes()));
     return std::min(control_aligned(size), header.control_size);
 }
 
@@ -213,19 +229,30 @@ Returns recvmsg(Arguments a) {
     const SocketArgument socket = SKEP_TRY(socket_argument(a[0]));
     const auto flags = static_cast<std::uint32_t>(a[2]);
     MessageHeader header = SKEP_TRY(copy_in<MessageHeader>(a[1]));
-    const Vector<IoSegment> segments = SKEP_TRY(iovec_argument(header.segments, static_cast<std::uint32_t>(header.segment_count)));
+    const Vector<IoSegment> segments =
+        SKEP_TRY(iovec_argument(header.segments, static_cast<std::uint32_t>(header.segment_count)));
     Uio uio = Uio::user(segments.span());
     SocketAddress address;
     ControlData control;
     const std::uint32_t control_room = header.control ? header.control_size : 0;
-    control.file_capacity = control_room > kControlDataOffset ? (control_room - kControlDataOffset) / sizeof(std::int32_t) : 0;
-    Message message{.data = uio, .address = header.name ? &address : nullptr, .control = &control, .flags = message_flags(flags)};
+    control.file_capacity = control_room > kControlDataOffset
+                                ? (control_room - kControlDataOffset) / sizeof(std::int32_t)
+                                : 0;
+    Message message{.data = uio,
+                    .address = header.name ? &address : nullptr,
+                    .control = &control,
+                    .flags = message_flags(flags)};
     const std::size_t size = SKEP_TRY(restartable(socket->receive_message(message)));
-    const Vector<std::uint32_t> descriptors = SKEP_TRY(add_received_files(control, control.file_capacity, flags & kMsgCloseOnExec, message.flags));
+    const Vector<std::uint32_t> descriptors = SKEP_TRY(
+        add_received_files(control, control.file_capacity, flags & kMsgCloseOnExec, message.flags));
     auto finish = [&]() -> Result<> {
-        header.control_size = descriptors.empty() ? 0 : SKEP_TRY(put_files(header, descriptors.span()));
+        header.control_size =
+            descriptors.empty() ? 0 : SKEP_TRY(put_files(header, descriptors.span()));
         if (header.name)
-            header.name_size = address.family == Family::Unspecified ? 0 : SKEP_TRY(put_address_bounded(header.name, header.name_size, address));
+            header.name_size =
+                address.family == Family::Unspecified
+                    ? 0
+                    : SKEP_TRY(put_address_bounded(header.name, header.name_size, address));
         header.flags = bsd_message_flags(message.flags);
         return copy_out(a[1], header);
     };

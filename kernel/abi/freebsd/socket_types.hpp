@@ -1,4 +1,5 @@
-// Numbers and layouts of FreeBSD/amd64 sockets: sys/socket.h, netinet/in.h, netinet/tcp.h, netinet6/in6.h, sys/un.h.
+// Numbers and layouts of FreeBSD/amd64 sockets: sys/socket.h, netinet/in.h, netinet/tcp.h,
+// netinet6/in6.h, sys/un.h.
 #pragma once
 
 #include <cstdint>
@@ -46,13 +47,24 @@ static_assert(sizeof(ControlCredentials) == 84);
 
 inline constexpr std::uint64_t kSockCloseOnExec = 0x1000'0000, kSockNonblock = 0x2000'0000;
 
-inline constexpr std::int32_t kSolSocket = 0xffff, kSolLocal = 0, kSolIp = 0, kSolTcp = 6, kSolUdp = 17, kSolIpv6 = 41;
-inline constexpr std::int32_t kSoNoSigPipe = 0x800, kSoType = 0x1008, kSoError = 0x1007, kSoListenQueueLimit = 0x1011, kSoListenQueueLength = 0x1012,
+inline constexpr std::int32_t kSolSocket = 0xffff, kSolLocal = 0, kSolIp = 0, kSolTcp = 6,
+                              kSolUdp = 17, kSolIpv6 = 41;
+inline constexpr std::int32_t kSoNoSigPipe = 0x800, kSoType = 0x1008, kSoError = 0x1007,
+                              kSoListenQueueLimit = 0x1011, kSoListenQueueLength = 0x1012,
                               kSoProtocol = 0x1016, kSoDomain = 0x1019, kLocalPeerCredentials = 1;
 inline constexpr std::int32_t kScmRights = 1, kScmCredentials = 3;
 enum : std::uint32_t {
-    kMsgOob = 1, kMsgPeek = 2, kMsgDontRoute = 4, kMsgEor = 8, kMsgTruncated = 0x10, kMsgControlTruncated = 0x20,
-    kMsgWaitAll = 0x40, kMsgDontWait = 0x80, kMsgNoSignal = 0x20000, kMsgCloseOnExec = 0x40000, kMsgWaitForOne = 0x80000,
+    kMsgOob = 1,
+    kMsgPeek = 2,
+    kMsgDontRoute = 4,
+    kMsgEor = 8,
+    kMsgTruncated = 0x10,
+    kMsgControlTruncated = 0x20,
+    kMsgWaitAll = 0x40,
+    kMsgDontWait = 0x80,
+    kMsgNoSignal = 0x20000,
+    kMsgCloseOnExec = 0x40000,
+    kMsgWaitForOne = 0x80000,
 };
 
 }  // namespace skep::kernel::freebsd_abi

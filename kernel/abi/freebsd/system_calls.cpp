@@ -30,7 +30,8 @@ Result<> put_old(UserAddr old, UserAddr old_size, std::span<const std::byte> val
     return {};
 }
 
-Returns do_sysctl(sysctl::Numbers numbers, UserAddr old, UserAddr old_size, UserAddr fresh, std::uint64_t fresh_size) {
+Returns do_sysctl(sysctl::Numbers numbers, UserAddr old, UserAddr old_size, UserAddr fresh,
+                  std::uint64_t fresh_size) {
     if (fresh && fresh_size > kMaxWrite)
         return fail(Errno::Inval);
     Vector<std::byte> written;
@@ -60,7 +61,8 @@ Returns sysctlbyname(Arguments a) {
         return fail(Errno::NameTooLong);
     SKEP_TRY(copy_in(name, a[0], a[1]));
     const std::string_view text(name, a[1]);
-    const sysctl::Path path = SKEP_TRY(sysctl::find_name(sysctl::root, text.substr(0, text.find('\0'))));
+    const sysctl::Path path =
+        SKEP_TRY(sysctl::find_name(sysctl::root, text.substr(0, text.find('\0'))));
     return do_sysctl(path.span(), a[2], a[3], a[4], a[5]);
 }
 
@@ -98,7 +100,8 @@ Returns uuidgen(Arguments a) {
     for (std::int32_t i = 0; i < count; i++) {
         std::uint8_t uuid[16];
         fill_random(uuid, sizeof uuid);
-        uuid[7] = static_cast<std::uint8_t>((uuid[7] & 0x0f) | 0x40);  // time_hi_and_version is little-endian
+        uuid[7] = static_cast<std::uint8_t>((uuid[7] & 0x0f) |
+                                            0x40);  // time_hi_and_version is little-endian
         uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3f) | 0x80);
         SKEP_TRY(copy_out(a[0] + static_cast<std::uint64_t>(i) * sizeof uuid, uuid));
     }
@@ -114,7 +117,8 @@ Returns no_more(Arguments) {
 }
 
 constexpr Syscall kCalls[] = {
-    {55, "reboot", 1, reboot_call, SyscallStatus::Partial, "restart, RB_HALT, RB_POWEROFF; does not sync"},
+    {55, "reboot", 1, reboot_call, SyscallStatus::Partial,
+     "restart, RB_HALT, RB_POWEROFF; does not sync"},
     {202, "__sysctl", 6, sysctl_call, SyscallStatus::Partial, "the names in kernel/sysctl"},
     {300, "modnext", 1, no_more, SyscallStatus::Partial, "there are no modules"},
     {301, "modstat", 2, no_entry, SyscallStatus::Partial, "there are no modules"},

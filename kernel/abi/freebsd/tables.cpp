@@ -9,8 +9,8 @@ namespace skep::kernel::freebsd_abi {
 namespace {
 
 const std::span<const Syscall>* const kTables[] = {
-    &process_calls, &identity_calls, &thread_calls,   &memory_calls, &signal_calls, &time_calls,   &system_calls,
-    &file_calls,    &path_calls,     &old_path_calls, &event_calls,  &socket_calls,
+    &process_calls, &identity_calls, &thread_calls, &memory_calls,   &signal_calls, &time_calls,
+    &system_calls,  &file_calls,     &path_calls,   &old_path_calls, &event_calls,  &socket_calls,
 };
 
 constexpr std::size_t kNumbers = 640;
@@ -22,7 +22,8 @@ void init_tables() {
     for (const auto* table : kTables)
         for (const Syscall& call : *table) {
             if (call.number >= kNumbers || by_number[call.number])
-                panic("FreeBSD system call {} ({}) is out of range or listed twice", call.number, call.name);
+                panic("FreeBSD system call {} ({}) is out of range or listed twice", call.number,
+                      call.name);
             by_number[call.number] = &call;
         }
 }

@@ -131,16 +131,18 @@ Returns cpuset_getaffinity(Arguments a) {
     SKEP_TRY(check_set_size(a[3]));
     std::uint64_t mask = all_cpus();
     switch (static_cast<std::int32_t>(a[0])) {
-    case kLevelRoot:
-    case kLevelCpuset:
-        break;
-    case kLevelWhich: {
-        const SpinGuard guard(process_lock);
-        mask &= SKEP_TRY(find_target(static_cast<std::int32_t>(a[1]), static_cast<std::int64_t>(a[2])))->affinity;
-        break;
-    }
-    default:
-        return fail(Errno::Inval);
+        case kLevelRoot:
+        case kLevelCpuset:
+            break;
+        case kLevelWhich: {
+            const SpinGuard guard(process_lock);
+            mask &= SKEP_TRY(find_target(static_cast<std::int32_t>(a[1]),
+                                         static_cast<std::int64_t>(a[2])))
+                        ->affinity;
+            break;
+        }
+        default:
+            return fail(Errno::Inval);
     }
     std::uint64_t set[kMaxSetBytes / sizeof(std::uint64_t)] = {mask};
     SKEP_TRY(copy_out(a[4], set, a[3]));
@@ -201,7 +203,10 @@ Returns sched_get_priority_min(Arguments) {
 
 // struct rtprio: {u16 type, prio}.
 Returns rtprio_thread(Arguments a) {
-    enum : std::int32_t { Look = 0, Set = 1 };
+    enum : std::int32_t {
+        Look = 0,
+        Set = 1
+    };
     struct RtPriority {
         std::uint16_t type, priority;
     };
@@ -239,14 +244,16 @@ constexpr Syscall kCalls[] = {
     {334, "sched_rr_get_interval", 2, sched_rr_get_interval},
     {431, "thr_exit", 1, thr_exit},
     {432, "thr_self", 1, thr_self},
-    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial, "no priority protocols; robust lists are accepted and not acted upon; no UMTX_OP_SHM"},
+    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial,
+     "no priority protocols; robust lists are accepted and not acted upon; no UMTX_OP_SHM"},
     {455, "thr_new", 2, thr_new, SyscallStatus::Partial, "no THR_SUSPENDED, no priorities"},
     {464, "thr_set_name", 2, thr_set_name},
     {466, "rtprio_thread", 3, rtprio_thread, SyscallStatus::Ignored, kOneClass},
     {486, "cpuset_getid", 4, cpuset_getid, SyscallStatus::Partial, "there is one set"},
     {487, "cpuset_getaffinity", 5, cpuset_getaffinity},
     {581, "sched_getcpu", 0, sched_getcpu},
-    {488, "cpuset_setaffinity", 5, cpuset_setaffinity, SyscallStatus::Partial, "threads of the own process; moves at the next switch"},
+    {488, "cpuset_setaffinity", 5, cpuset_setaffinity, SyscallStatus::Partial,
+     "threads of the own process; moves at the next switch"},
 };
 
 }  // namespace

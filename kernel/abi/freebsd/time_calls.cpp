@@ -8,24 +8,24 @@ namespace skep::kernel::freebsd_abi {
 
 Result<Nanoseconds> read_clock(std::uint64_t clock) {
     switch (static_cast<Clock>(static_cast<std::int32_t>(clock))) {
-    case Clock::Realtime:
-    case Clock::RealtimePrecise:
-    case Clock::RealtimeFast:
-    case Clock::Second:
-        return static_cast<Nanoseconds>(realtime_now());
-    case Clock::Monotonic:
-    case Clock::Uptime:
-    case Clock::UptimePrecise:
-    case Clock::UptimeFast:
-    case Clock::MonotonicPrecise:
-    case Clock::MonotonicFast:
-        return monotonic_now();
-    case Clock::Virtual:
-    case Clock::Prof:
-    case Clock::ProcessCpu:
-        return process_time(current_process());
-    case Clock::ThreadCpu:
-        return abi::thread_time(current_thread());
+        case Clock::Realtime:
+        case Clock::RealtimePrecise:
+        case Clock::RealtimeFast:
+        case Clock::Second:
+            return static_cast<Nanoseconds>(realtime_now());
+        case Clock::Monotonic:
+        case Clock::Uptime:
+        case Clock::UptimePrecise:
+        case Clock::UptimeFast:
+        case Clock::MonotonicPrecise:
+        case Clock::MonotonicFast:
+            return monotonic_now();
+        case Clock::Virtual:
+        case Clock::Prof:
+        case Clock::ProcessCpu:
+            return process_time(current_process());
+        case Clock::ThreadCpu:
+            return abi::thread_time(current_thread());
     }
     // clock_getcpuclockid2: a sign bit, a kind bit, the number.
     if (clock & kCpuClock) {
@@ -59,7 +59,8 @@ Returns clock_gettime(Arguments a) {
 Returns clock_getres(Arguments a) {
     SKEP_TRY(read_clock(a[0]));
     if (a[1])
-        SKEP_TRY(copy_out(a[1], static_cast<Clock>(a[0]) == Clock::Second ? abi::Timespec{1, 0} : abi::Timespec{0, 1}));
+        SKEP_TRY(copy_out(a[1], static_cast<Clock>(a[0]) == Clock::Second ? abi::Timespec{1, 0}
+                                                                          : abi::Timespec{0, 1}));
     return 0;
 }
 
@@ -83,14 +84,15 @@ Returns clock_getcpuclockid2(Arguments a) {
     const auto id = static_cast<std::int64_t>(a[0]);
     std::uint32_t clock;
     switch (static_cast<std::int32_t>(a[1])) {
-    case kOfThread:
-        clock = kCpuClock | static_cast<std::uint32_t>(id ? id : current_thread().id);
-        break;
-    case kOfProcess:
-        clock = kCpuClock | kCpuClockOfProcess | static_cast<std::uint32_t>(id ? id : current_process().id);
-        break;
-    default:
-        return fail(Errno::Inval);
+        case kOfThread:
+            clock = kCpuClock | static_cast<std::uint32_t>(id ? id : current_thread().id);
+            break;
+        case kOfProcess:
+            clock = kCpuClock | kCpuClockOfProcess |
+                    static_cast<std::uint32_t>(id ? id : current_process().id);
+            break;
+        default:
+            return fail(Errno::Inval);
     }
     if (!read_clock(clock))
         return fail(Errno::Srch);
@@ -99,7 +101,8 @@ Returns clock_getcpuclockid2(Arguments a) {
 }
 
 Returns nanosleep(Arguments a) {
-    SKEP_TRY(abi::sleep_until_signal(abi::deadline_after(SKEP_TRY(abi::copy_in_timespec(a[0]))), a[1]));
+    SKEP_TRY(
+        abi::sleep_until_signal(abi::deadline_after(SKEP_TRY(abi::copy_in_timespec(a[0]))), a[1]));
     return 0;
 }
 
@@ -140,7 +143,8 @@ Returns getitimer(Arguments a) {
     const auto which = static_cast<std::int32_t>(a[0]);
     if (which < kItimerReal || which > kItimerProf)
         return fail(Errno::Inval);
-    SKEP_TRY(copy_out(a[1], which == kItimerReal ? abi::read_alarm(current_process()) : abi::IntervalTimer{}));
+    SKEP_TRY(copy_out(
+        a[1], which == kItimerReal ? abi::read_alarm(current_process()) : abi::IntervalTimer{}));
     return 0;
 }
 
@@ -149,7 +153,8 @@ Returns setitimer(Arguments a) {
     if (which < kItimerReal || which > kItimerProf)
         return fail(Errno::Inval);
     Process& me = current_process();
-    const abi::IntervalTimer old = which == kItimerReal ? abi::read_alarm(me) : abi::IntervalTimer{};
+    const abi::IntervalTimer old =
+        which == kItimerReal ? abi::read_alarm(me) : abi::IntervalTimer{};
     if (a[1]) {
         const Nanoseconds interval = SKEP_TRY(abi::copy_in_timeval(a[1]));
         const Nanoseconds value = SKEP_TRY(abi::copy_in_timeval(a[1] + sizeof(abi::Timeval)));
@@ -164,7 +169,8 @@ Returns setitimer(Arguments a) {
 }
 
 constexpr Syscall kCalls[] = {
-    {83, "setitimer", 3, setitimer, SyscallStatus::Partial, "ITIMER_REAL only; the others can be stopped"},
+    {83, "setitimer", 3, setitimer, SyscallStatus::Partial,
+     "ITIMER_REAL only; the others can be stopped"},
     {86, "getitimer", 2, getitimer, SyscallStatus::Partial, "ITIMER_REAL only"},
     {116, "gettimeofday", 2, gettimeofday},
     {122, "settimeofday", 2, settimeofday, SyscallStatus::Partial, "no time zones"},

@@ -31,7 +31,8 @@ Result<Nanoseconds> timeout_argument(std::uint64_t size, UserAddr at) {
 }
 
 // Sleeps unless the value differs already; both are success.
-Result<std::uint64_t> wait(UserAddr address, bool shared, std::uint32_t value, std::uint64_t size, UserAddr timeout) {
+Result<std::uint64_t> wait(UserAddr address, bool shared, std::uint32_t value, std::uint64_t size,
+                           UserAddr timeout) {
     const Nanoseconds deadline = SKEP_TRY(timeout_argument(size, timeout));
     const Result<> waited = futex_wait(address, shared, value, kEveryone, deadline);
     if (!waited && waited.error() != Errno::Again)
@@ -39,8 +40,10 @@ Result<std::uint64_t> wait(UserAddr address, bool shared, std::uint32_t value, s
     return 0;
 }
 
-// A long: the lower half decides once the upper one is as expected; who changes the upper one wakes as well.
-Result<std::uint64_t> wait_long(UserAddr address, std::uint64_t value, std::uint64_t size, UserAddr timeout) {
+// A long: the lower half decides once the upper one is as expected; who changes the upper one wakes
+// as well.
+Result<std::uint64_t> wait_long(UserAddr address, std::uint64_t value, std::uint64_t size,
+                                UserAddr timeout) {
     const auto upper = SKEP_TRY(load_user32(address + sizeof(std::uint32_t)));
     if (upper != value >> 32)
         return 0;
@@ -57,7 +60,8 @@ Result<std::uint64_t> wake_many(UserAddr addresses, std::uint64_t count) {
     if (count > kMax)
         return fail(Errno::Inval);
     for (std::uint64_t i = 0; i < count; i++)
-        SKEP_TRY(futex_wake(SKEP_TRY(copy_in<UserAddr>(addresses + i * sizeof(UserAddr))), false, kEveryone, kEveryone));
+        SKEP_TRY(futex_wake(SKEP_TRY(copy_in<UserAddr>(addresses + i * sizeof(UserAddr))), false,
+                            kEveryone, kEveryone));
     return 0;
 }
 
@@ -108,7 +112,9 @@ Result<Nanoseconds> condition_deadline(UserAddr condition, std::uint64_t flags, 
     const Nanoseconds time = SKEP_TRY(abi::copy_in_timespec(at));
     if (!(flags & kAbsolute))
         return abi::deadline_after(time);
-    const std::uint32_t clock = flags & kOwnClock ? SKEP_TRY(copy_in<UserCondition>(condition)).clock : static_cast<std::uint32_t>(Clock::Realtime);
+    const std::uint32_t clock = flags & kOwnClock
+                                    ? SKEP_TRY(copy_in<UserCondition>(condition)).clock
+                                    : static_cast<std::uint32_t>(Clock::Realtime);
     return deadline_of(clock, time);
 }
 
@@ -150,52 +156,55 @@ Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
     const UserAddr object = a[0];
     const auto value = static_cast<std::uint32_t>(a[2]);
     switch (static_cast<UmtxOperation>(static_cast<std::uint32_t>(a[1]))) {
-    case UmtxOperation::Wait:
-        return wait_long(object, a[2], a[3], a[4]);
-    case UmtxOperation::WaitUint:
-        return wait(object, true, value, a[3], a[4]);
-    case UmtxOperation::WaitUintPrivate:
-        return wait(object, false, value, a[3], a[4]);
-    case UmtxOperation::Wake:
-        SKEP_TRY(futex_wake(object, true, count_argument(a[2]), kEveryone));
-        return 0;
-    case UmtxOperation::WakePrivate:
-        SKEP_TRY(futex_wake(object, false, count_argument(a[2]), kEveryone));
-        return 0;
-    case UmtxOperation::WakeMany:
-        return wake_many(object, a[2]);
-    case UmtxOperation::ConditionWait:
-        return done(wait_condition(object, a[3], SKEP_TRY(condition_deadline(object, a[2], a[4]))));
-    case UmtxOperation::ConditionSignal:
-    case UmtxOperation::ConditionBroadcast:
-        return done(signal_condition(object, static_cast<UmtxOperation>(static_cast<std::uint32_t>(a[1])) == UmtxOperation::ConditionBroadcast));
-    case UmtxOperation::ReadLock:
-        return done(lock_for_reading(object, value, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::WriteLock:
-        return done(lock_for_writing(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::RwUnlock:
-        return done(unlock_rwlock(object));
-    case UmtxOperation::SemaphoreWait:
-        return done(wait_semaphore(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::SemaphoreWake:
-        return done(wake_semaphore(object));
-    case UmtxOperation::Semaphore2Wait:
-        return done(wait_semaphore2(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::Semaphore2Wake:
-        return done(wake_semaphore2(object));
-    case UmtxOperation::RobustLists:
-        return 0;  // robust mutexes are not released for a thread that dies with them
-    case UmtxOperation::MutexTryLock:
-        return done(lock_user_mutex(object, true, 0));
-    case UmtxOperation::MutexLock:
-        return done(lock_user_mutex(object, false, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::MutexUnlock:
-        return done(unlock_user_mutex(object));
-    case UmtxOperation::MutexWait:
-        return done(wait_mutex(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
-    case UmtxOperation::MutexWake:
-    case UmtxOperation::MutexWake2:
-        return done(wake_mutex(object, is_shared(SKEP_TRY(copy_in<UserMutex>(object)).flags)));
+        case UmtxOperation::Wait:
+            return wait_long(object, a[2], a[3], a[4]);
+        case UmtxOperation::WaitUint:
+            return wait(object, true, value, a[3], a[4]);
+        case UmtxOperation::WaitUintPrivate:
+            return wait(object, false, value, a[3], a[4]);
+        case UmtxOperation::Wake:
+            SKEP_TRY(futex_wake(object, true, count_argument(a[2]), kEveryone));
+            return 0;
+        case UmtxOperation::WakePrivate:
+            SKEP_TRY(futex_wake(object, false, count_argument(a[2]), kEveryone));
+            return 0;
+        case UmtxOperation::WakeMany:
+            return wake_many(object, a[2]);
+        case UmtxOperation::ConditionWait:
+            return done(
+                wait_condition(object, a[3], SKEP_TRY(condition_deadline(object, a[2], a[4]))));
+        case UmtxOperation::ConditionSignal:
+        case UmtxOperation::ConditionBroadcast:
+            return done(signal_condition(
+                object, static_cast<UmtxOperation>(static_cast<std::uint32_t>(a[1])) ==
+                            UmtxOperation::ConditionBroadcast));
+        case UmtxOperation::ReadLock:
+            return done(lock_for_reading(object, value, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::WriteLock:
+            return done(lock_for_writing(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::RwUnlock:
+            return done(unlock_rwlock(object));
+        case UmtxOperation::SemaphoreWait:
+            return done(wait_semaphore(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::SemaphoreWake:
+            return done(wake_semaphore(object));
+        case UmtxOperation::Semaphore2Wait:
+            return done(wait_semaphore2(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::Semaphore2Wake:
+            return done(wake_semaphore2(object));
+        case UmtxOperation::RobustLists:
+            return 0;  // robust mutexes are not released for a thread that dies with them
+        case UmtxOperation::MutexTryLock:
+            return done(lock_user_mutex(object, true, 0));
+        case UmtxOperation::MutexLock:
+            return done(lock_user_mutex(object, false, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::MutexUnlock:
+            return done(unlock_user_mutex(object));
+        case UmtxOperation::MutexWait:
+            return done(wait_mutex(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+        case UmtxOperation::MutexWake:
+        case UmtxOperation::MutexWake2:
+            return done(wake_mutex(object, is_shared(SKEP_TRY(copy_in<UserMutex>(object)).flags)));
     }
     return fail(Errno::OpNotSupp);
 }

@@ -13,7 +13,8 @@ constexpr std::uint32_t kEveryone = ~0u, kAll = 0x7fff'ffff;
 constexpr std::uint32_t kShared = 1;  // USYNC_PROCESS_SHARED
 
 // A word that has changed already has woken the sleeper.
-Result<> sleep_on(UserAddr word, bool shared, std::uint32_t value, std::uint32_t mask, Nanoseconds deadline) {
+Result<> sleep_on(UserAddr word, bool shared, std::uint32_t value, std::uint32_t mask,
+                  Nanoseconds deadline) {
     const Result<> waited = futex_wait(word, shared, value, mask, deadline);
     if (!waited && waited.error() != Errno::Again)
         return waited;
@@ -77,8 +78,10 @@ Waiters writers_of(UserAddr lock, bool shared) {
 Result<> wait_as(const Waiters& w, std::uint32_t held, Nanoseconds deadline) {
     SKEP_TRY(update(w.count, [](std::uint32_t n) { return n + 1; }));
     const auto sleep = [&]() -> Result<> {
-        const std::uint32_t state = SKEP_TRY(update(w.lock, [&](std::uint32_t s) { return s & held ? s | w.bit : s; }));
-        return state & held ? sleep_on(w.lock, w.shared, state | w.bit, w.kind, deadline) : Result<>();
+        const std::uint32_t state =
+            SKEP_TRY(update(w.lock, [&](std::uint32_t s) { return s & held ? s | w.bit : s; }));
+        return state & held ? sleep_on(w.lock, w.shared, state | w.bit, w.kind, deadline)
+                            : Result<>();
     };
     const Result<> slept = sleep();
     if (SKEP_TRY(update(w.count, [](std::uint32_t n) { return n - 1; })) == 1) {
@@ -94,7 +97,8 @@ Result<> wait_as(const Waiters& w, std::uint32_t held, Nanoseconds deadline) {
 
 Result<> lock_for_reading(UserAddr at, std::uint32_t flags, Nanoseconds deadline) {
     const auto lock = SKEP_TRY(copy_in<UserRwlock>(at));
-    const std::uint32_t held = (flags | lock.flags) & kRwPreferReader ? kRwWriteOwner : kRwWriteOwner | kRwWriteWaiters;
+    const std::uint32_t held =
+        (flags | lock.flags) & kRwPreferReader ? kRwWriteOwner : kRwWriteOwner | kRwWriteWaiters;
     for (;;) {
         std::uint32_t state = SKEP_TRY(load_user32(at));
         if (!(state & held)) {
@@ -118,7 +122,8 @@ Result<> lock_for_writing(UserAddr at, Nanoseconds deadline) {
                 return {};
             continue;
         }
-        const Result<> waited = wait_as(writers_of(at, shared), kRwWriteOwner | kRwReaders, deadline);
+        const Result<> waited =
+            wait_as(writers_of(at, shared), kRwWriteOwner | kRwReaders, deadline);
         if (!waited) {
             // Readers that kept back for this writer need not any more.
             if (!(SKEP_TRY(load_user32(at)) & kRwWriteWaiters))
@@ -159,18 +164,22 @@ Result<> unlock_rwlock(UserAddr at) {
 Result<> wait_semaphore(UserAddr at, Nanoseconds deadline) {
     const auto semaphore = SKEP_TRY(copy_in<UserSemaphore>(at));
     SKEP_TRY(copy_out(at + offsetof(UserSemaphore, has_waiters), std::uint32_t{1}));
-    return sleep_on(at + offsetof(UserSemaphore, count), semaphore.flags & kShared, 0, kEveryone, deadline);
+    return sleep_on(at + offsetof(UserSemaphore, count), semaphore.flags & kShared, 0, kEveryone,
+                    deadline);
 }
 
 Result<> wake_semaphore(UserAddr at) {
     const auto semaphore = SKEP_TRY(copy_in<UserSemaphore>(at));
-    SKEP_TRY(futex_wake(at + offsetof(UserSemaphore, count), semaphore.flags & kShared, 1, kEveryone));
+    SKEP_TRY(
+        futex_wake(at + offsetof(UserSemaphore, count), semaphore.flags & kShared, 1, kEveryone));
     return {};
 }
 
 Result<> wait_semaphore2(UserAddr at, Nanoseconds deadline) {
     const auto semaphore = SKEP_TRY(copy_in<UserSemaphore2>(at));
-    const std::uint32_t count = SKEP_TRY(update(at, [](std::uint32_t n) { return n & ~kSemaphoreHasWaiters ? n : n | kSemaphoreHasWaiters; }));
+    const std::uint32_t count = SKEP_TRY(update(at, [](std::uint32_t n) {
+        return n & ~kSemaphoreHasWaiters ? n : n | kSemaphoreHasWaiters;
+    }));
     if (count & ~kSemaphoreHasWaiters)
         return {};
     return sleep_on(at, semaphore.flags & kShared, kSemaphoreHasWaiters, kEveryone, deadline);

@@ -1,5 +1,6 @@
-// What _umtx_op(2) offers to libthr beside mutexes: condition variables, reader-writer locks, semaphores. The layouts are
-// sys/_umtx.h's; the words that say "somebody waits" are only ever hints to make the call.
+// What _umtx_op(2) offers to libthr beside mutexes: condition variables, reader-writer locks,
+// semaphores. The layouts are sys/_umtx.h's; the words that say "somebody waits" are only ever
+// hints to make the call.
 #pragma once
 
 #include <kernel/mm/user.hpp>
@@ -9,7 +10,8 @@ namespace skep::kernel::freebsd_abi {
 
 struct UserCondition {
     std::uint32_t has_waiters, flags, clock;
-    std::uint32_t wakes;  // spare in FreeBSD: counts signals here, so that one between unlocking and sleeping is seen
+    std::uint32_t wakes;  // spare in FreeBSD: counts signals here, so that one between unlocking
+                          // and sleeping is seen
 };
 static_assert(sizeof(UserCondition) == 16);
 
@@ -18,7 +20,8 @@ struct UserRwlock {
     std::uint32_t spare[4];
 };
 static_assert(sizeof(UserRwlock) == 32);
-inline constexpr std::uint32_t kRwWriteOwner = 0x8000'0000, kRwWriteWaiters = 0x4000'0000, kRwReadWaiters = 0x2000'0000, kRwReaders = 0x1fff'ffff;
+inline constexpr std::uint32_t kRwWriteOwner = 0x8000'0000, kRwWriteWaiters = 0x4000'0000,
+                               kRwReadWaiters = 0x2000'0000, kRwReaders = 0x1fff'ffff;
 inline constexpr std::uint32_t kRwPreferReader = 2;
 
 struct UserSemaphore {
@@ -31,7 +34,8 @@ struct UserSemaphore2 {
 static_assert(sizeof(UserSemaphore2) == 8);
 inline constexpr std::uint32_t kSemaphoreHasWaiters = 0x8000'0000;
 
-// Unlocks the mutex and sleeps; the caller locks it again. Errors: TimedOut, Intr, Perm (not its mutex).
+// Unlocks the mutex and sleeps; the caller locks it again. Errors: TimedOut, Intr, Perm (not its
+// mutex).
 Result<> wait_condition(UserAddr condition, UserAddr mutex, Nanoseconds deadline);
 Result<> signal_condition(UserAddr condition, bool all);
 

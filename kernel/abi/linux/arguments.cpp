@@ -7,12 +7,14 @@ namespace skep::kernel::linux_abi {
 // The low byte of the minor, then the major, then the rest of both.
 std::uint64_t encode_device(std::uint64_t number) {
     const std::uint64_t major = device_major(number), minor = device_minor(number);
-    return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffull) << 12 | (major & ~0xfffull) << 32;
+    return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffull) << 12 |
+           (major & ~0xfffull) << 32;
 }
 
 std::uint64_t decode_device(std::uint64_t encoded) {
-    return device_number(static_cast<std::uint32_t>((encoded >> 8 & 0xfff) | (encoded >> 32 & ~0xfffull)),
-                         static_cast<std::uint32_t>((encoded & 0xff) | (encoded >> 12 & ~0xffull)));
+    return device_number(
+        static_cast<std::uint32_t>((encoded >> 8 & 0xfff) | (encoded >> 32 & ~0xfffull)),
+        static_cast<std::uint32_t>((encoded & 0xff) | (encoded >> 12 & ~0xffull)));
 }
 
 Result<std::int64_t> from_timespec(const Timespec& time) {
@@ -30,9 +32,15 @@ Result<std::int64_t> from_timespec(const Timespec& time) {
 std::uint32_t file_flags(std::uint32_t flags) {
     std::uint32_t result = 0;
     switch (flags & kOAccessMode) {
-        case 0: result = kOpenRead; break;
-        case 1: result = kOpenWrite; break;
-        default: result = kOpenRead | kOpenWrite; break;
+        case 0:
+            result = kOpenRead;
+            break;
+        case 1:
+            result = kOpenWrite;
+            break;
+        default:
+            result = kOpenRead | kOpenWrite;
+            break;
     }
     if (flags & kONonblock)
         result |= kOpenNonblock;

@@ -10,7 +10,9 @@ constexpr auto kTable = [] {
     std::array<std::uint16_t, 97> t{};
     for (std::uint16_t i = 1; i <= 34; i++)  // alike in both, but for 11
         t[i] = i;
-    auto set = [&](Errno error, std::uint16_t number) { t[static_cast<std::size_t>(error)] = number; };
+    auto set = [&](Errno error, std::uint16_t number) {
+        t[static_cast<std::size_t>(error)] = number;
+    };
     set(Errno::Deadlk, 35);
     set(Errno::Again, 11);
     set(Errno::InProgress, 115);

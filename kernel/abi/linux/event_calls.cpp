@@ -30,9 +30,20 @@ struct TimerSpec {
 
 // poll(2), epoll_ctl(2): alike up to 0x2000.
 enum : std::uint32_t {
-    kPollIn = 1, kPollPri = 2, kPollOut = 4, kPollErr = 8, kPollHup = 0x10, kPollRdNorm = 0x40,
-    kPollRdBand = 0x80, kPollWrNorm = 0x100, kPollWrBand = 0x200, kPollRdHup = 0x2000,
-    kEpollExclusive = 1u << 28, kEpollWakeUp = 1u << 29, kEpollOneshot = 1u << 30, kEpollEdge = 1u << 31,
+    kPollIn = 1,
+    kPollPri = 2,
+    kPollOut = 4,
+    kPollErr = 8,
+    kPollHup = 0x10,
+    kPollRdNorm = 0x40,
+    kPollRdBand = 0x80,
+    kPollWrNorm = 0x100,
+    kPollWrBand = 0x200,
+    kPollRdHup = 0x2000,
+    kEpollExclusive = 1u << 28,
+    kEpollWakeUp = 1u << 29,
+    kEpollOneshot = 1u << 30,
+    kEpollEdge = 1u << 31,
 };
 
 Events to_events(std::uint32_t poll) {
@@ -69,7 +80,9 @@ Nanoseconds deadline_after(std::int64_t nanoseconds) {
     if (nanoseconds == 0)
         return 0;
     const Nanoseconds now = monotonic_now();
-    return static_cast<Nanoseconds>(nanoseconds) > kForever - 1 - now ? kForever - 1 : now + static_cast<Nanoseconds>(nanoseconds);
+    return static_cast<Nanoseconds>(nanoseconds) > kForever - 1 - now
+               ? kForever - 1
+               : now + static_cast<Nanoseconds>(nanoseconds);
 }
 
 Nanoseconds deadline_of_milliseconds(std::int32_t timeout) {
@@ -91,7 +104,9 @@ Result<Nanoseconds> deadline_of_timespec(UserAddr from) {
 constexpr abi::PollBits kPollBits{to_events, to_poll};
 
 Value poll(const std::uint64_t* a) {
-    return abi::poll_descriptors(a[0], static_cast<std::uint32_t>(a[1]), deadline_of_milliseconds(static_cast<std::int32_t>(a[2])), kPollBits);
+    return abi::poll_descriptors(a[0], static_cast<std::uint32_t>(a[1]),
+                                 deadline_of_milliseconds(static_cast<std::int32_t>(a[2])),
+                                 kPollBits);
 }
 
 Value ppoll(const std::uint64_t* a) {
@@ -118,14 +133,18 @@ Value select(const std::uint64_t* a) {
         const auto timeout = SKEP_TRY(copy_in<Timeval>(a[4]));
         if (timeout.seconds < 0 || timeout.microseconds < 0)
             return fail(Errno::Inval);
-        constexpr std::int64_t kMillion = 1'000'000, kLongest = std::int64_t{1} << 40;  // seconds; the sum fits
-        deadline = deadline_after(SKEP_TRY(from_timespec({std::min(timeout.seconds, kLongest) + timeout.microseconds / kMillion, timeout.microseconds % kMillion * 1000})));
+        constexpr std::int64_t kMillion = 1'000'000,
+                               kLongest = std::int64_t{1} << 40;  // seconds; the sum fits
+        deadline = deadline_after(SKEP_TRY(
+            from_timespec({std::min(timeout.seconds, kLongest) + timeout.microseconds / kMillion,
+                           timeout.microseconds % kMillion * 1000})));
     }
     auto result = do_select(static_cast<std::uint32_t>(a[0]), {a[1], a[2], a[3]}, deadline);
     if (a[4] && result) {  // Linux tells the time that is left
         const Nanoseconds now = monotonic_now();
         const Nanoseconds left = deadline > now ? deadline - now : 0;
-        SKEP_TRY(copy_out(a[4], Timeval{static_cast<std::int64_t>(left / 1'000'000'000), static_cast<std::int64_t>(left % 1'000'000'000 / 1000)}));
+        SKEP_TRY(copy_out(a[4], Timeval{static_cast<std::int64_t>(left / 1'000'000'000),
+                                        static_cast<std::int64_t>(left % 1'000'000'000 / 1000)}));
     }
     return result;
 }
@@ -170,7 +189,8 @@ Result<Kqueue*> epoll_of(File& file) {
 Value epoll_ctl(const std::uint64_t* a) {
     constexpr std::uint64_t kAdd = 1, kDelete = 2, kModify = 3;
     const auto descriptor = static_cast<std::uint32_t>(a[2]);
-    Ref<File> epoll_file = SKEP_TRY(file_argument(a[0])), file = SKEP_TRY(file_argument(descriptor));
+    Ref<File> epoll_file = SKEP_TRY(file_argument(a[0])),
+              file = SKEP_TRY(file_argument(descriptor));
     Kqueue& queue = *SKEP_TRY(epoll_of(*epoll_file));
     if (file->kind() == FileKind::Vnode)
         return fail(Errno::Perm);  // regular files and directories are always ready
@@ -194,10 +214,13 @@ Value epoll_ctl(const std::uint64_t* a) {
     return 0;
 }
 
-Value do_epoll_wait(std::uint64_t descriptor, UserAddr to, std::uint64_t capacity, Nanoseconds deadline) {
-    constexpr std::int32_t kCapacityMax = std::numeric_limits<std::int32_t>::max() / sizeof(EpollEvent);
+Value do_epoll_wait(std::uint64_t descriptor, UserAddr to, std::uint64_t capacity,
+                    Nanoseconds deadline) {
+    constexpr std::int32_t kCapacityMax =
+        std::numeric_limits<std::int32_t>::max() / sizeof(EpollEvent);
     constexpr std::size_t kBatch = 64;
-    if (static_cast<std::int32_t>(capacity) <= 0 || static_cast<std::int32_t>(capacity) > kCapacityMax)
+    if (static_cast<std::int32_t>(capacity) <= 0 ||
+        static_cast<std::int32_t>(capacity) > kCapacityMax)
         return fail(Errno::Inval);
     Ref<File> file = SKEP_TRY(file_argument(descriptor));
     Kqueue& queue = *SKEP_TRY(epoll_of(*file));
@@ -207,12 +230,14 @@ Value do_epoll_wait(std::uint64_t descriptor, UserAddr to, std::uint64_t capacit
     // All that a program may have asked for: what it did not ask for is not in the result either.
     constexpr std::uint32_t kShown = kPollIn | kPollOut | kPollPri | kPollRdHup;
     for (std::size_t i = 0; i < found; i++)
-        SKEP_TRY(copy_out(to + i * sizeof(EpollEvent), EpollEvent{to_poll(events[i].fflags, kShown), events[i].udata}));
+        SKEP_TRY(copy_out(to + i * sizeof(EpollEvent),
+                          EpollEvent{to_poll(events[i].fflags, kShown), events[i].udata}));
     return found;
 }
 
 Value epoll_wait(const std::uint64_t* a) {
-    return do_epoll_wait(a[0], a[1], a[2], deadline_of_milliseconds(static_cast<std::int32_t>(a[3])));
+    return do_epoll_wait(a[0], a[1], a[2],
+                         deadline_of_milliseconds(static_cast<std::int32_t>(a[3])));
 }
 Value epoll_pwait(const std::uint64_t* a) {
     SKEP_TRY(use_signal_mask(a[4], a[5]));
@@ -230,7 +255,9 @@ Value eventfd2(const std::uint64_t* a) {
     constexpr std::uint64_t kSemaphore = 1;
     if (a[1] & ~std::uint64_t{kSemaphore | kOCloseOnExec | kONonblock})
         return fail(Errno::Inval);
-    Ref<EventFd> file = SKEP_TRY(make_ref<EventFd>(static_cast<std::uint32_t>(a[0]), a[1] & kSemaphore, a[1] & kONonblock ? kOpenNonblock : 0));
+    Ref<EventFd> file =
+        SKEP_TRY(make_ref<EventFd>(static_cast<std::uint32_t>(a[0]), a[1] & kSemaphore,
+                                   a[1] & kONonblock ? kOpenNonblock : 0));
     return add_descriptor(std::move(file), a[1] & kOCloseOnExec);
 }
 Value eventfd(const std::uint64_t* a) {
@@ -239,13 +266,16 @@ Value eventfd(const std::uint64_t* a) {
 }
 
 Value timerfd_create(const std::uint64_t* a) {
-    constexpr std::uint64_t kRealtime = 0, kMonotonic = 1, kBoottime = 7, kRealtimeAlarm = 8, kBoottimeAlarm = 9;
+    constexpr std::uint64_t kRealtime = 0, kMonotonic = 1, kBoottime = 7, kRealtimeAlarm = 8,
+                            kBoottimeAlarm = 9;
     if (a[1] & ~std::uint64_t{kOCloseOnExec | kONonblock})
         return fail(Errno::Inval);
-    if (a[0] != kRealtime && a[0] != kMonotonic && a[0] != kBoottime && a[0] != kRealtimeAlarm && a[0] != kBoottimeAlarm)
+    if (a[0] != kRealtime && a[0] != kMonotonic && a[0] != kBoottime && a[0] != kRealtimeAlarm &&
+        a[0] != kBoottimeAlarm)
         return fail(Errno::Inval);
     const bool realtime = a[0] == kRealtime || a[0] == kRealtimeAlarm;
-    Ref<TimerFd> file = SKEP_TRY(make_ref<TimerFd>(realtime, a[1] & kONonblock ? kOpenNonblock : 0));
+    Ref<TimerFd> file =
+        SKEP_TRY(make_ref<TimerFd>(realtime, a[1] & kONonblock ? kOpenNonblock : 0));
     return add_descriptor(std::move(file), a[1] & kOCloseOnExec);
 }
 
@@ -291,13 +321,15 @@ constexpr Syscall kTable[] = {
     {23, "select", 5, select},
     {213, "epoll_create", 1, epoll_create},
     {232, "epoll_wait", 4, epoll_wait},
-    {233, "epoll_ctl", 4, epoll_ctl, SyscallStatus::Partial, "EPOLLEXCLUSIVE and EPOLLWAKEUP have no effect"},
+    {233, "epoll_ctl", 4, epoll_ctl, SyscallStatus::Partial,
+     "EPOLLEXCLUSIVE and EPOLLWAKEUP have no effect"},
     {270, "pselect6", 6, pselect6, SyscallStatus::Partial, "does not tell the time left"},
     {271, "ppoll", 5, ppoll, SyscallStatus::Partial, "does not tell the time left"},
     {281, "epoll_pwait", 6, epoll_pwait},
     {283, "timerfd_create", 2, timerfd_create},
     {284, "eventfd", 1, eventfd},
-    {286, "timerfd_settime", 4, timerfd_settime, SyscallStatus::Partial, "TFD_TIMER_CANCEL_ON_SET never cancels"},
+    {286, "timerfd_settime", 4, timerfd_settime, SyscallStatus::Partial,
+     "TFD_TIMER_CANCEL_ON_SET never cancels"},
     {287, "timerfd_gettime", 2, timerfd_gettime},
     {290, "eventfd2", 2, eventfd2},
     {291, "epoll_create1", 1, epoll_create1},

@@ -120,7 +120,8 @@ Value dup3(const std::uint64_t* a) {
     if (from == to || (a[2] & ~std::uint64_t{kOCloseOnExec}))
         return fail(Errno::Inval);
     Ref<File> file = SKEP_TRY(file_argument(from));
-    SKEP_TRY(current_descriptors().replace(to, std::move(file), a[2] & kOCloseOnExec, current_descriptor_limit()));
+    SKEP_TRY(current_descriptors().replace(to, std::move(file), a[2] & kOCloseOnExec,
+                                           current_descriptor_limit()));
     return to;
 }
 
@@ -195,23 +196,27 @@ Value fallocate(const std::uint64_t* a) {
 
 // --- fcntl ---
 
-constexpr std::array<LockType, 3> kLockTypes{LockType::Shared, LockType::Exclusive, LockType::Unlock};  // F_RDLCK...
+constexpr std::array<LockType, 3> kLockTypes{LockType::Shared, LockType::Exclusive,
+                                             LockType::Unlock};  // F_RDLCK...
 
 Value record_lock(const Ref<File>& file, int command, UserAddr address) {
     Flock flock = SKEP_TRY(copy_in<Flock>(address));
     const auto type = static_cast<std::size_t>(flock.type);
     if (type >= kLockTypes.size())
         return fail(Errno::Inval);
-    const LockRange range{.type = kLockTypes[type], .whence = flock.whence, .start = flock.start, .size = flock.size};
+    const LockRange range{
+        .type = kLockTypes[type], .whence = flock.whence, .start = flock.start, .size = flock.size};
     const LockOwner owner = command >= kFOpenGetLock ? LockOwner::OpenFile : LockOwner::Process;
     if (owner == LockOwner::OpenFile && flock.process)
         return fail(Errno::Inval);
     if (command != kFGetLock && command != kFOpenGetLock) {
-        SKEP_TRY(set_record_lock(file, owner, range, command == kFSetLockWait || command == kFOpenSetLockWait));
+        SKEP_TRY(set_record_lock(file, owner, range,
+                                 command == kFSetLockWait || command == kFOpenSetLockWait));
         return 0;
     }
     const LockRange found = SKEP_TRY(find_record_lock(file, owner, range));
-    flock.type = static_cast<std::int16_t>(std::ranges::find(kLockTypes, found.type) - kLockTypes.begin());
+    flock.type =
+        static_cast<std::int16_t>(std::ranges::find(kLockTypes, found.type) - kLockTypes.begin());
     if (found.type != LockType::Unlock) {
         flock.whence = static_cast<std::int16_t>(found.whence);
         flock.start = found.start;
@@ -231,12 +236,15 @@ Value fcntl(const std::uint64_t* a) {
         case kFDupCloseOnExec:
             if (a[2] > std::numeric_limits<std::int32_t>::max())
                 return fail(Errno::Inval);
-            return table.add(std::move(file), a[1] == kFDupCloseOnExec, current_descriptor_limit(), static_cast<std::uint32_t>(a[2]));
-        case kFGetDescriptorFlags: return SKEP_TRY(table.close_on_exec(descriptor)) ? 1 : 0;
+            return table.add(std::move(file), a[1] == kFDupCloseOnExec, current_descriptor_limit(),
+                             static_cast<std::uint32_t>(a[2]));
+        case kFGetDescriptorFlags:
+            return SKEP_TRY(table.close_on_exec(descriptor)) ? 1 : 0;
         case kFSetDescriptorFlags:
             SKEP_TRY(table.set_close_on_exec(descriptor, a[2] & 1));
             return 0;
-        case kFGetFlags: return open_flags(file->flags());
+        case kFGetFlags:
+            return open_flags(file->flags());
         case kFSetFlags:
             change_status_flags(*file, file_flags(static_cast<std::uint32_t>(a[2])));
             return 0;
@@ -245,9 +253,12 @@ Value fcntl(const std::uint64_t* a) {
         case kFSetLockWait:
         case kFOpenGetLock:
         case kFOpenSetLock:
-        case kFOpenSetLockWait: return record_lock(file, static_cast<int>(a[1]), a[2]);
-        case kFSetOwner: return 0;  // no SIGIO is ever sent
-        case kFGetOwner: return 0;
+        case kFOpenSetLockWait:
+            return record_lock(file, static_cast<int>(a[1]), a[2]);
+        case kFSetOwner:
+            return 0;  // no SIGIO is ever sent
+        case kFGetOwner:
+            return 0;
         case kFGetPipeSize:
         case kFSetPipeSize:
             if (file->kind() != FileKind::Pipe)
@@ -255,7 +266,8 @@ Value fcntl(const std::uint64_t* a) {
             if (a[1] == kFSetPipeSize && a[2] > kPipeCapacity)
                 return fail(Errno::Perm);
             return kPipeCapacity;
-        default: return fail(Errno::Inval);
+        default:
+            return fail(Errno::Inval);
     }
 }
 
@@ -269,7 +281,8 @@ Value ioctl(const std::uint64_t* a) {
     Ref<File> file = SKEP_TRY(file_argument(a[0]));
     if (file->flags() & kOpenPath)
         return fail(Errno::BadF);
-    return file_ioctl(*file, static_cast<std::uint32_t>(a[0]), static_cast<std::uint32_t>(a[1]), a[2]);
+    return file_ioctl(*file, static_cast<std::uint32_t>(a[0]), static_cast<std::uint32_t>(a[1]),
+                      a[2]);
 }
 
 // --- moving bytes between files ---
@@ -306,8 +319,9 @@ Value copy_file_range(const std::uint64_t* a) {
         out_offset = SKEP_TRY(copy_in<std::uint64_t>(a[3]));
     if (static_cast<std::int64_t>(in_offset) < 0 || static_cast<std::int64_t>(out_offset) < 0)
         return fail(Errno::Inval);
-    const std::uint64_t copied = SKEP_TRY(copy_between(*in, a[1] ? &in_offset : nullptr, *out, a[3] ? &out_offset : nullptr,
-                                                       std::min<std::size_t>(a[4], kIoMax)));
+    const std::uint64_t copied =
+        SKEP_TRY(copy_between(*in, a[1] ? &in_offset : nullptr, *out, a[3] ? &out_offset : nullptr,
+                              std::min<std::size_t>(a[4], kIoMax)));
     if (a[1])
         SKEP_TRY(copy_out(a[1], in_offset));
     if (a[3])
@@ -325,7 +339,8 @@ constexpr Syscall kTable[] = {
     {1, "write", 3, write},
     {3, "close", 1, close},
     {8, "lseek", 3, lseek},
-    {16, "ioctl", 3, ioctl, SyscallStatus::Partial, "terminals, FIO*, sockets, and what drivers define"},
+    {16, "ioctl", 3, ioctl, SyscallStatus::Partial,
+     "terminals, FIO*, sockets, and what drivers define"},
     {17, "pread64", 4, pread64},
     {18, "pwrite64", 4, pwrite64},
     {19, "readv", 3, readv},
@@ -334,7 +349,8 @@ constexpr Syscall kTable[] = {
     {32, "dup", 1, dup},
     {33, "dup2", 2, dup2},
     {40, "sendfile", 4, sendfile},
-    {72, "fcntl", 3, fcntl, SyscallStatus::Partial, "no SIGIO, leases, seals or notification; no deadlock detection"},
+    {72, "fcntl", 3, fcntl, SyscallStatus::Partial,
+     "no SIGIO, leases, seals or notification; no deadlock detection"},
     {73, "flock", 2, flock, SyscallStatus::Partial, "meets fcntl locks, as on FreeBSD"},
     {74, "fsync", 1, fsync},
     {75, "fdatasync", 1, fsync},
@@ -349,7 +365,8 @@ constexpr Syscall kTable[] = {
     {326, "copy_file_range", 6, copy_file_range},
     {327, "preadv2", 6, preadv2, SyscallStatus::Partial, "no RWF_* flags"},
     {328, "pwritev2", 6, pwritev2, SyscallStatus::Partial, "no RWF_* flags"},
-    {436, "close_range", 3, close_range, SyscallStatus::Partial, "CLOSE_RANGE_UNSHARE does not unshare"},
+    {436, "close_range", 3, close_range, SyscallStatus::Partial,
+     "CLOSE_RANGE_UNSHARE does not unshare"},
 };
 
 }  // namespace

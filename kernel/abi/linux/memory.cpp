@@ -12,11 +12,14 @@ using Arguments = const std::uint64_t*;
 using Returns = Result<std::uint64_t>;
 
 // asm-generic/mman-common.h
-constexpr std::uint64_t kShared = 1, kPrivate = 2, kSharedValidate = 3, kTypeMask = 0xf, kFixed = 0x10, kAnonymous = 0x20, k32Bit = 0x40, kFixedNoReplace = 0x10'0000;
+constexpr std::uint64_t kShared = 1, kPrivate = 2, kSharedValidate = 3, kTypeMask = 0xf,
+                        kFixed = 0x10, kAnonymous = 0x20, k32Bit = 0x40,
+                        kFixedNoReplace = 0x10'0000;
 
 Returns mmap(Arguments a) {
     const std::uint64_t flags = a[3], type = flags & kTypeMask;
-    if (a[1] == 0 || (type != kShared && type != kPrivate && type != kSharedValidate) || a[5] % kPageSize != 0)
+    if (a[1] == 0 || (type != kShared && type != kPrivate && type != kSharedValidate) ||
+        a[5] % kPageSize != 0)
         return fail(Errno::Inval);
     if (a[1] > kUserEnd)
         return fail(Errno::NoMem);
@@ -56,34 +59,58 @@ Returns mremap(Arguments a) {
     constexpr std::uint64_t kMayMove = 1, kMoveFixed = 2;
     if (a[3] & ~(kMayMove | kMoveFixed) || (a[3] & kMoveFixed && !(a[3] & kMayMove)))
         return fail(Errno::Inval);
-    return current_process().map->remap(a[0], a[1], a[2], a[3] & kMayMove, a[3] & kMoveFixed ? a[4] : 0);
+    return current_process().map->remap(a[0], a[1], a[2], a[3] & kMayMove,
+                                        a[3] & kMoveFixed ? a[4] : 0);
 }
 
 Returns madvise(Arguments a) {
     // asm-generic/mman-common.h
-    enum { Normal, Random, Sequential, WillNeed, DontNeed, Free = 8, Remove, DontFork, DoFork, Mergeable = 12, Unmergeable, HugePage, NoHugePage, DontDump, DoDump, WipeOnFork, KeepOnFork, Cold, PageOut, PopulateRead, PopulateWrite };
+    enum {
+        Normal,
+        Random,
+        Sequential,
+        WillNeed,
+        DontNeed,
+        Free = 8,
+        Remove,
+        DontFork,
+        DoFork,
+        Mergeable = 12,
+        Unmergeable,
+        HugePage,
+        NoHugePage,
+        DontDump,
+        DoDump,
+        WipeOnFork,
+        KeepOnFork,
+        Cold,
+        PageOut,
+        PopulateRead,
+        PopulateWrite
+    };
     VmMap& map = *current_process().map;
     if (a[0] % kPageSize != 0)
         return fail(Errno::Inval);
     switch (a[2]) {
-    case DontNeed:
-    case Free:
-        if (a[1] && !map.covers(a[0], a[1]))
-            return fail(Errno::NoMem);
-        SKEP_TRY(map.discard(a[0], a[1]));
-        return 0;
-    case PopulateRead:
-    case PopulateWrite:
-        for (std::uint64_t at = a[0]; at < a[0] + a[1]; at += kPageSize)
-            SKEP_TRY(map.fault(at, a[2] == PopulateWrite ? FaultAccess::Write : FaultAccess::Read));
-        return 0;
-    case Remove:
-    case WipeOnFork:
-        return fail(Errno::Inval);
-    default:
-        if (a[2] > PopulateWrite)
+        case DontNeed:
+        case Free:
+            if (a[1] && !map.covers(a[0], a[1]))
+                return fail(Errno::NoMem);
+            SKEP_TRY(map.discard(a[0], a[1]));
+            return 0;
+        case PopulateRead:
+        case PopulateWrite:
+            for (std::uint64_t at = a[0]; at < a[0] + a[1]; at += kPageSize)
+                SKEP_TRY(
+                    map.fault(at, a[2] == PopulateWrite ? FaultAccess::Write : FaultAccess::Read));
+            return 0;
+        case Remove:
+        case WipeOnFork:
             return fail(Errno::Inval);
-        return 0;  // hints
+        default:
+            if (a[2] > PopulateWrite)
+                return fail(Errno::Inval);
+            return 0;  // hints
     }
 }
 
@@ -110,14 +137,16 @@ Returns nothing(Arguments) {
 constexpr std::string_view kNoPaging = "memory is never paged out";
 
 constexpr Syscall kCalls[] = {
-    {9, "mmap", 6, mmap, SyscallStatus::Partial, "MAP_POPULATE, MAP_GROWSDOWN, MAP_HUGETLB are ignored"},
+    {9, "mmap", 6, mmap, SyscallStatus::Partial,
+     "MAP_POPULATE, MAP_GROWSDOWN, MAP_HUGETLB are ignored"},
     {10, "mprotect", 3, mprotect},
     {11, "munmap", 2, munmap},
     {12, "brk", 1, brk},
     {25, "mremap", 5, mremap, SyscallStatus::Partial, "no MREMAP_DONTUNMAP"},
     {26, "msync", 3, msync, SyscallStatus::Partial, "does not wait for the disk"},
     {27, "mincore", 3, mincore},
-    {28, "madvise", 3, madvise, SyscallStatus::Partial, "DONTNEED, FREE and POPULATE act; hints are accepted"},
+    {28, "madvise", 3, madvise, SyscallStatus::Partial,
+     "DONTNEED, FREE and POPULATE act; hints are accepted"},
     {149, "mlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {150, "munlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {151, "mlockall", 1, nothing, SyscallStatus::Ignored, kNoPaging},

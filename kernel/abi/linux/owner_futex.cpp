@@ -23,12 +23,14 @@ bool is_thread(std::uint32_t id) {
 }  // namespace
 
 Result<> lock_owned(UserAddr word, bool shared, bool wait, Nanoseconds deadline) {
-    // Whoever was woken may not be the last that slept: it takes the lock as one that others wait for.
+    // Whoever was woken may not be the last that slept: it takes the lock as one that others wait
+    // for.
     std::uint32_t waiters = 0;
     for (;;) {
         std::uint32_t seen = SKEP_TRY(load_user32(word));
         if (!(seen & kOwner)) {
-            if (SKEP_TRY(exchange_user32(word, seen, own_id() | waiters | (seen & (kWaiters | kOwnerDied)))))
+            if (SKEP_TRY(exchange_user32(word, seen,
+                                         own_id() | waiters | (seen & (kWaiters | kOwnerDied)))))
                 return {};
             continue;
         }
@@ -54,8 +56,8 @@ Result<> lock_owned(UserAddr word, bool shared, bool wait, Nanoseconds deadline)
     }
 }
 
-// The mark of waiters stays while one may sleep, so that the fast path of programs, a word of 0, is closed until
-// nobody was there to wake.
+// The mark of waiters stays while one may sleep, so that the fast path of programs, a word of 0, is
+// closed until nobody was there to wake.
 Result<> unlock_owned(UserAddr word, bool shared) {
     for (;;) {
         std::uint32_t seen = SKEP_TRY(load_user32(word));

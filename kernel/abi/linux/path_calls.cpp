@@ -21,7 +21,8 @@ constexpr std::uint64_t kCwd = static_cast<std::uint64_t>(kAtFdCwd);
 
 // --- open ---
 
-Value open_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags, std::uint32_t mode, WalkHow walk) {
+Value open_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags, std::uint32_t mode,
+              WalkHow walk) {
     const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
     walk.follow = !(flags & kONoFollow);
     OpenHow how{.flags = file_flags(flags),
@@ -48,30 +49,40 @@ Value open_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags, std:
 }
 
 Value openat(const std::uint64_t* a) {
-    return open_at(a[0], a[1], static_cast<std::uint32_t>(a[2]), static_cast<std::uint32_t>(a[3]), {});
+    return open_at(a[0], a[1], static_cast<std::uint32_t>(a[2]), static_cast<std::uint32_t>(a[3]),
+                   {});
 }
 Value open(const std::uint64_t* a) {
-    return open_at(kCwd, a[0], static_cast<std::uint32_t>(a[1]), static_cast<std::uint32_t>(a[2]), {});
+    return open_at(kCwd, a[0], static_cast<std::uint32_t>(a[1]), static_cast<std::uint32_t>(a[2]),
+                   {});
 }
 Value creat(const std::uint64_t* a) {
     return open_at(kCwd, a[0], kOCreate | kOTruncate | 1, static_cast<std::uint32_t>(a[1]), {});
 }
 
 Value openat2(const std::uint64_t* a) {
-    enum : std::uint64_t { kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16 };
+    enum : std::uint64_t {
+        kNoXdev = 1,
+        kNoMagicLinks = 2,
+        kNoSymlinks = 4,
+        kBeneath = 8,
+        kInRoot = 16
+    };
     if (a[3] < sizeof(OpenHow2))
         return fail(Errno::Inval);
     if (a[3] > sizeof(OpenHow2))
         return fail(Errno::TooBig);
     const OpenHow2 how = SKEP_TRY(copy_in<OpenHow2>(a[2]));
-    if ((how.resolve & ~std::uint64_t{31}) || how.flags >> 32 || (how.mode & ~std::uint64_t{kModePermissions}))
+    if ((how.resolve & ~std::uint64_t{31}) || how.flags >> 32 ||
+        (how.mode & ~std::uint64_t{kModePermissions}))
         return fail(Errno::Inval);
-    return open_at(a[0], a[1], static_cast<std::uint32_t>(how.flags), static_cast<std::uint32_t>(how.mode),
-                   {.no_symlinks = static_cast<bool>(how.resolve & kNoSymlinks),
-                    .no_magic_links = static_cast<bool>(how.resolve & (kNoMagicLinks | kNoSymlinks)),
-                    .no_mounts = static_cast<bool>(how.resolve & kNoXdev),
-                    .beneath = static_cast<bool>(how.resolve & kBeneath),
-                    .in_root = static_cast<bool>(how.resolve & kInRoot)});
+    return open_at(
+        a[0], a[1], static_cast<std::uint32_t>(how.flags), static_cast<std::uint32_t>(how.mode),
+        {.no_symlinks = static_cast<bool>(how.resolve & kNoSymlinks),
+         .no_magic_links = static_cast<bool>(how.resolve & (kNoMagicLinks | kNoSymlinks)),
+         .no_mounts = static_cast<bool>(how.resolve & kNoXdev),
+         .beneath = static_cast<bool>(how.resolve & kBeneath),
+         .in_root = static_cast<bool>(how.resolve & kInRoot)});
 }
 
 // --- stat ---
@@ -138,7 +149,8 @@ Result<FileStat> stat_at(std::uint64_t descriptor, UserAddr path, std::uint32_t 
         return stat;
     }
     const Ref<Vnode> start = SKEP_TRY(start_argument(descriptor, text.view()));
-    Ref<Vnode> vnode = SKEP_TRY(find_vnode(actor(), {start, text.view()}, !(flags & kAtSymlinkNofollow)));
+    Ref<Vnode> vnode =
+        SKEP_TRY(find_vnode(actor(), {start, text.view()}, !(flags & kAtSymlinkNofollow)));
     SKEP_TRY(vnode->stat(stat));
     return stat;
 }
@@ -172,7 +184,10 @@ Result<> put_statfs(UserAddr to, FileSystem& file_system) {
     StatFs stat{};
     // statfs(2): magic numbers
     const std::string_view type(from.type);
-    stat.type = type == "proc" ? 0x9fa0 : type == "ext4" ? 0xef53 : type == "sysfs" ? 0x62656572 : 0x01021994;
+    stat.type = type == "proc"    ? 0x9fa0
+                : type == "ext4"  ? 0xef53
+                : type == "sysfs" ? 0x62656572
+                                  : 0x01021994;
     stat.block_size = stat.fragment_size = from.block_size;
     stat.blocks = from.blocks;
     stat.free_blocks = stat.available_blocks = from.free_blocks;
@@ -209,7 +224,8 @@ Value access_at(std::uint64_t descriptor, UserAddr path, std::uint64_t mode, std
         return 0;
     }
     const Ref<Vnode> start = SKEP_TRY(start_argument(descriptor, text.view()));
-    SKEP_TRY(check_path_access(actor(), {start, text.view()}, wanted, !(flags & kAtSymlinkNofollow)));
+    SKEP_TRY(
+        check_path_access(actor(), {start, text.view()}, wanted, !(flags & kAtSymlinkNofollow)));
     return 0;
 }
 Value access(const std::uint64_t* a) {
@@ -248,15 +264,17 @@ class EntryBuffer final : public DirectorySink {
   public:
     explicit EntryBuffer(std::span<std::byte> room) : room_(room) {}
     bool add(const DirectoryEntry& entry) override {
-        const std::size_t size = (sizeof(DirectoryEntryHeader) + entry.name.size() + 1 + 7) & ~std::size_t{7};
+        const std::size_t size =
+            (sizeof(DirectoryEntryHeader) + entry.name.size() + 1 + 7) & ~std::size_t{7};
         if (size > room_.size() - used_) {
             too_small_ = used_ == 0;
             return false;
         }
-        const DirectoryEntryHeader header{.inode = entry.inode,
-                                          .next = static_cast<std::int64_t>(entry.next),
-                                          .size = static_cast<std::uint16_t>(size),
-                                          .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12)};  // DT_*
+        const DirectoryEntryHeader header{
+            .inode = entry.inode,
+            .next = static_cast<std::int64_t>(entry.next),
+            .size = static_cast<std::uint16_t>(size),
+            .type = static_cast<std::uint8_t>(mode_of(entry.type) >> 12)};  // DT_*
         std::byte* to = room_.data() + used_;
         std::memset(to, 0, size);
         std::memcpy(to, &header, sizeof header);
@@ -287,7 +305,8 @@ Value getdents64(const std::uint64_t* a) {
 }
 
 Value mkdirat(const std::uint64_t* a) {
-    SKEP_TRY(make_directory(actor(), SKEP_TRY(place_argument(a[0], a[1])), static_cast<std::uint32_t>(a[2]) & kModePermissions));
+    SKEP_TRY(make_directory(actor(), SKEP_TRY(place_argument(a[0], a[1])),
+                            static_cast<std::uint32_t>(a[2]) & kModePermissions));
     return 0;
 }
 Value mkdir(const std::uint64_t* a) {
@@ -315,8 +334,11 @@ Value renameat2(const std::uint64_t* a) {
     constexpr std::uint64_t kNoReplace = 1, kExchange = 2;
     if (a[4] & ~(kNoReplace | kExchange) || a[4] == (kNoReplace | kExchange))
         return fail(Errno::Inval);
-    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
-    const RenameHow how = a[4] & kNoReplace ? RenameHow::NoReplace : a[4] & kExchange ? RenameHow::Exchange : RenameHow::Replace;
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])),
+                        to = SKEP_TRY(place_argument(a[2], a[3]));
+    const RenameHow how = a[4] & kNoReplace  ? RenameHow::NoReplace
+                          : a[4] & kExchange ? RenameHow::Exchange
+                                             : RenameHow::Replace;
     SKEP_TRY(rename_path(actor(), from, to, how));
     return 0;
 }
@@ -332,7 +354,8 @@ Value rename(const std::uint64_t* a) {
 Value linkat(const std::uint64_t* a) {
     if (a[4] & ~std::uint64_t{kAtSymlinkFollow | kAtEmptyPath})
         return fail(Errno::Inval);
-    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])), to = SKEP_TRY(place_argument(a[2], a[3]));
+    const PlaceArgument from = SKEP_TRY(place_argument(a[0], a[1])),
+                        to = SKEP_TRY(place_argument(a[2], a[3]));
     if ((a[4] & kAtEmptyPath) && from.path.view().empty()) {
         Ref<File> file = SKEP_TRY(file_argument(a[0]));
         if (!file->vnode())
@@ -361,10 +384,13 @@ Value symlink(const std::uint64_t* a) {
 Value mknodat(const std::uint64_t* a) {
     const auto mode = static_cast<std::uint32_t>(a[2]);
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    for (VnodeType type : {VnodeType::Regular, VnodeType::CharDevice, VnodeType::BlockDevice, VnodeType::Fifo, VnodeType::Socket})
-        if (mode_of(type) == (mode & kModeTypeMask) || (!(mode & kModeTypeMask) && type == VnodeType::Regular)) {
+    for (VnodeType type : {VnodeType::Regular, VnodeType::CharDevice, VnodeType::BlockDevice,
+                           VnodeType::Fifo, VnodeType::Socket})
+        if (mode_of(type) == (mode & kModeTypeMask) ||
+            (!(mode & kModeTypeMask) && type == VnodeType::Regular)) {
             const bool device = type == VnodeType::CharDevice || type == VnodeType::BlockDevice;
-            SKEP_TRY(make_node(actor(), place, type, mode & kModePermissions, device ? decode_device(a[3]) : 0));
+            SKEP_TRY(make_node(actor(), place, type, mode & kModePermissions,
+                               device ? decode_device(a[3]) : 0));
             return 0;
         }
     return fail(Errno::Inval);
@@ -389,7 +415,8 @@ Value fchmod(const std::uint64_t* a) {
 }
 Value fchmodat(const std::uint64_t* a) {
     const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    SKEP_TRY(change_mode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)), static_cast<std::uint32_t>(a[2])));
+    SKEP_TRY(change_mode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)),
+                         static_cast<std::uint32_t>(a[2])));
     return 0;
 }
 Value chmod(const std::uint64_t* a) {
@@ -403,7 +430,8 @@ std::optional<std::uint32_t> id_argument(std::uint64_t id) {
 }
 
 Value fchown(const std::uint64_t* a) {
-    SKEP_TRY(change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), id_argument(a[1]), id_argument(a[2])));
+    SKEP_TRY(
+        change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), id_argument(a[1]), id_argument(a[2])));
     return 0;
 }
 Value fchownat(const std::uint64_t* a) {
@@ -414,7 +442,9 @@ Value fchownat(const std::uint64_t* a) {
         const std::uint64_t arguments[] = {a[0], a[2], a[3]};
         return fchown(arguments);
     }
-    SKEP_TRY(change_owner(actor(), *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))), id_argument(a[2]), id_argument(a[3])));
+    SKEP_TRY(change_owner(actor(),
+                          *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))),
+                          id_argument(a[2]), id_argument(a[3])));
     return 0;
 }
 Value chown(const std::uint64_t* a) {
@@ -449,7 +479,8 @@ Result<FileTimes> times_argument(UserAddr from) {
     return times;
 }
 
-Value set_times(std::uint64_t descriptor, UserAddr path, const FileTimes& times, std::uint32_t flags) {
+Value set_times(std::uint64_t descriptor, UserAddr path, const FileTimes& times,
+                std::uint32_t flags) {
     if (flags & ~(kAtSymlinkNofollow | kAtEmptyPath))
         return fail(Errno::Inval);
     Ref<Vnode> vnode;
@@ -555,7 +586,15 @@ Result<Ref<FileSystem>> make_file_system(std::string_view type) {
 }
 
 Value mount(const std::uint64_t* a) {
-    enum : std::uint64_t { kRemount = 32, kBind = 4096, kMove = 8192, kUnbindable = 1 << 17, kPrivate = 1 << 18, kSlave = 1 << 19, kShared = 1 << 20 };
+    enum : std::uint64_t {
+        kRemount = 32,
+        kBind = 4096,
+        kMove = 8192,
+        kUnbindable = 1 << 17,
+        kPrivate = 1 << 18,
+        kSlave = 1 << 19,
+        kShared = 1 << 20
+    };
     if (!current_caller().superuser())
         return fail(Errno::Perm);
     const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[1]));
@@ -572,7 +611,8 @@ Value mount(const std::uint64_t* a) {
         source = SKEP_TRY(PathArgument::copy(a[0]));
     if (type.view() == "devtmpfs" && on->file_system().type() == std::string_view("devtmpfs"))
         return fail(Errno::Busy);  // mounted at boot
-    SKEP_TRY(mounts().mount(SKEP_TRY(make_file_system(type.view())), on, source.view().empty() ? type.view() : source.view()));
+    SKEP_TRY(mounts().mount(SKEP_TRY(make_file_system(type.view())), on,
+                            source.view().empty() ? type.view() : source.view()));
     return 0;
 }
 
@@ -643,7 +683,8 @@ constexpr Syscall kTable[] = {
     {138, "fstatfs", 2, fstatfs},
     {161, "chroot", 1, chroot},
     {162, "sync", 0, sync},
-    {165, "mount", 5, mount, SyscallStatus::Partial, "tmpfs and proc; no bind or move; options are ignored"},
+    {165, "mount", 5, mount, SyscallStatus::Partial,
+     "tmpfs and proc; no bind or move; options are ignored"},
     {166, "umount2", 2, umount2, SyscallStatus::Partial, "always lazy"},
     {188, "setxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
     {189, "lsetxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
@@ -656,7 +697,8 @@ constexpr Syscall kTable[] = {
     {196, "flistxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
     {217, "getdents64", 3, getdents64},
     {235, "utimes", 2, utimes},
-    {257, "openat", 4, openat, SyscallStatus::Partial, "O_SYNC, O_DIRECT and O_NOATIME have no effect"},
+    {257, "openat", 4, openat, SyscallStatus::Partial,
+     "O_SYNC, O_DIRECT and O_NOATIME have no effect"},
     {258, "mkdirat", 3, mkdirat},
     {259, "mknodat", 4, mknodat},
     {260, "fchownat", 5, fchownat},

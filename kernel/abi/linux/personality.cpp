@@ -38,7 +38,8 @@ void start_program(TrapFrame& f, UserAddr stack) {
     f.rsp = stack;
 }
 
-std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2], std::size_t capacity) {
+std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2],
+                             std::size_t capacity) {
     const ElfImage& image = *layout.image;
     const Credentials& c = current_process().credentials;
     constexpr std::uint64_t kClockTicks = 100;

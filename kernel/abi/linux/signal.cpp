@@ -22,14 +22,18 @@ struct LinuxSigAction {
 };
 
 // asm-generic/signal-defs.h
-constexpr std::uint64_t kNoCldStop = 1, kNoCldWait = 2, kSigInfo = 4, kRestorer = 0x0400'0000, kOnStack = 0x0800'0000, kRestart = 0x1000'0000, kNoDefer = 0x4000'0000, kResetHand = 0x8000'0000;
+constexpr std::uint64_t kNoCldStop = 1, kNoCldWait = 2, kSigInfo = 4, kRestorer = 0x0400'0000,
+                        kOnStack = 0x0800'0000, kRestart = 0x1000'0000, kNoDefer = 0x4000'0000,
+                        kResetHand = 0x8000'0000;
 struct FlagPair {
     std::uint64_t theirs;
     std::uint32_t ours;
 };
 constexpr FlagPair kFlags[] = {
-    {kNoCldStop, SignalAction::kNoChildStop}, {kNoCldWait, SignalAction::kNoChildWait}, {kSigInfo, SignalAction::kSigInfo},
-    {kOnStack, SignalAction::kOnStack}, {kRestart, SignalAction::kRestart}, {kNoDefer, SignalAction::kNoDefer}, {kResetHand, SignalAction::kResetHand},
+    {kNoCldStop, SignalAction::kNoChildStop}, {kNoCldWait, SignalAction::kNoChildWait},
+    {kSigInfo, SignalAction::kSigInfo},       {kOnStack, SignalAction::kOnStack},
+    {kRestart, SignalAction::kRestart},       {kNoDefer, SignalAction::kNoDefer},
+    {kResetHand, SignalAction::kResetHand},
 };
 
 Result<> check_set_size(std::uint64_t size) {
@@ -62,23 +66,27 @@ Returns rt_sigaction(Arguments a) {
 }
 
 Returns rt_sigprocmask(Arguments a) {
-    enum { Block = 0, Unblock = 1, Set = 2 };
+    enum {
+        Block = 0,
+        Unblock = 1,
+        Set = 2
+    };
     SKEP_TRY(check_set_size(a[3]));
     const SignalSet old = current_thread().signals.mask;
     if (a[1]) {
         const SignalSet set = from_linux_set(SKEP_TRY(copy_in<LinuxSet>(a[1])));
         switch (a[0]) {
-        case Block:
-            set_signal_mask(old | set);
-            break;
-        case Unblock:
-            set_signal_mask(old & ~set);
-            break;
-        case Set:
-            set_signal_mask(set);
-            break;
-        default:
-            return fail(Errno::Inval);
+            case Block:
+                set_signal_mask(old | set);
+                break;
+            case Unblock:
+                set_signal_mask(old & ~set);
+                break;
+            case Set:
+                set_signal_mask(set);
+                break;
+            default:
+                return fail(Errno::Inval);
         }
     }
     if (a[2])
@@ -99,7 +107,8 @@ Returns rt_sigpending(Arguments a) {
     LinuxSet set;
     {
         const SpinGuard guard(me.process->lock);
-        set = to_linux_set((me.signals.pending.set() | me.process->pending.set()) & me.signals.mask);
+        set =
+            to_linux_set((me.signals.pending.set() | me.process->pending.set()) & me.signals.mask);
     }
     SKEP_TRY(copy_out(a[0], &set, a[1]));
     return 0;
@@ -121,7 +130,8 @@ Returns rt_sigtimedwait(Arguments a) {
     SKEP_TRY(check_set_size(a[3]));
     const auto set = SKEP_TRY(copy_in<LinuxSet>(a[0]));
     const Nanoseconds deadline = a[2] ? deadline_after(SKEP_TRY(copy_in_timespec(a[2]))) : kForever;
-    const SignalInfo info = SKEP_TRY(wait_for_signal(from_linux_set(set) & ~kUnblockable, deadline));
+    const SignalInfo info =
+        SKEP_TRY(wait_for_signal(from_linux_set(set) & ~kUnblockable, deadline));
     if (a[1])
         SKEP_TRY(copy_out(a[1], to_linux_info(info)));
     return to_linux_signal(info.signal);
@@ -142,7 +152,8 @@ SignalInfo from_me(Signal signal, SignalCause cause) {
 
 Returns kill(Arguments a) {
     const Signal signal = SKEP_TRY(signal_argument(a[1]));
-    SKEP_TRY(skep::kernel::kill(static_cast<std::int32_t>(a[0]), from_me(signal, SignalCause::User)));
+    SKEP_TRY(
+        skep::kernel::kill(static_cast<std::int32_t>(a[0]), from_me(signal, SignalCause::User)));
     return 0;
 }
 
@@ -158,7 +169,8 @@ Returns tgkill(Arguments a) {
     const auto process = static_cast<std::int32_t>(a[0]), thread = static_cast<std::int32_t>(a[1]);
     if (process <= 0 || thread <= 0)
         return fail(Errno::Inval);
-    SKEP_TRY(kill_thread(process, thread, from_me(SKEP_TRY(signal_argument(a[2])), SignalCause::Thread)));
+    SKEP_TRY(kill_thread(process, thread,
+                         from_me(SKEP_TRY(signal_argument(a[2])), SignalCause::Thread)));
     return 0;
 }
 
@@ -218,14 +230,17 @@ Returns signalfd4(Arguments a) {
     SignalSet set = from_linux_set(SKEP_TRY(copy_in<LinuxSet>(a[1])));
     set = set & ~kUnblockable;
     if (static_cast<std::int32_t>(a[0]) != -1) {
-        const Ref<File> file = SKEP_TRY(current_descriptors().get(static_cast<std::uint32_t>(a[0])));
+        const Ref<File> file =
+            SKEP_TRY(current_descriptors().get(static_cast<std::uint32_t>(a[0])));
         if (!file->signalfd())
             return fail(Errno::Inval);
         file->signalfd()->set_mask(set);
         return a[0];
     }
-    Ref<SignalFd> file = SKEP_TRY(make_ref<SignalFd>(set, SKEP_TRY(process_sources(0)), a[3] & kNonblock ? kOpenNonblock : 0));
-    return current_descriptors().add(std::move(file), a[3] & kCloseOnExec, current_descriptor_limit());
+    Ref<SignalFd> file = SKEP_TRY(make_ref<SignalFd>(set, SKEP_TRY(process_sources(0)),
+                                                     a[3] & kNonblock ? kOpenNonblock : 0));
+    return current_descriptors().add(std::move(file), a[3] & kCloseOnExec,
+                                     current_descriptor_limit());
 }
 
 Returns signalfd(Arguments a) {

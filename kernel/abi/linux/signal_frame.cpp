@@ -14,7 +14,8 @@ namespace skep::kernel::linux_abi {
 namespace {
 
 struct SignalContext {
-    std::uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, rflags;
+    std::uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip,
+        rflags;
     std::uint16_t cs, gs, fs, ss;
     std::uint64_t error, trap, old_mask, cr2;
     std::uint64_t fpu;
@@ -48,7 +49,8 @@ constexpr std::size_t kSoftwareBytes = 464;
 constexpr std::size_t kLegacySize = 512;
 constexpr std::uint64_t kRedZone = 128;
 
-constexpr std::uint64_t kUserRflags = 0xcd5 | kRflagsTrap | 1 << 18 | 1 << 21;  // CF PF AF ZF SF TF DF OF, AC, ID
+constexpr std::uint64_t kUserRflags =
+    0xcd5 | kRflagsTrap | 1 << 18 | 1 << 21;  // CF PF AF ZF SF TF DF OF, AC, ID
 
 Result<> push_fpu(UserAddr at) {
     Thread& me = current_thread();
@@ -59,7 +61,11 @@ Result<> push_fpu(UserAddr at) {
     const std::span<std::byte> bytes = fpu_bytes(*me.fpu);
     SKEP_TRY(copy_out(at, bytes.data(), bytes.size()));
     if (bytes.size() > kLegacySize) {
-        const FpxSoftwareBytes software{kMagic1, static_cast<std::uint32_t>(bytes.size() + sizeof kMagic2), fpu_components(), static_cast<std::uint32_t>(bytes.size()), {}};
+        const FpxSoftwareBytes software{kMagic1,
+                                        static_cast<std::uint32_t>(bytes.size() + sizeof kMagic2),
+                                        fpu_components(),
+                                        static_cast<std::uint32_t>(bytes.size()),
+                                        {}};
         SKEP_TRY(copy_out(at + kSoftwareBytes, software));
         SKEP_TRY(copy_out(at + bytes.size(), kMagic2));
     }
@@ -111,7 +117,8 @@ LinuxStack to_linux_stack(const AlternateStack& stack, UserAddr sp) {
     return {stack.base, flags, 0, stack.size};
 }
 
-Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAction& action, const SignalSet& mask) {
+Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAction& action,
+                           const SignalSet& mask) {
     Thread& me = current_thread();
     AlternateStack& alternate = me.signals.stack;
     SignalFrame s{};
@@ -120,15 +127,39 @@ Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAct
     s.context.stack = to_linux_stack(alternate, f.rsp);
     s.context.mask = to_linux_set(mask);
     SignalContext& c = s.context.context;
-    c = {.r8 = f.r8, .r9 = f.r9, .r10 = f.r10, .r11 = f.r11, .r12 = f.r12, .r13 = f.r13, .r14 = f.r14, .r15 = f.r15,
-         .rdi = f.rdi, .rsi = f.rsi, .rbp = f.rbp, .rbx = f.rbx, .rdx = f.rdx, .rax = f.rax, .rcx = f.rcx, .rsp = f.rsp,
-         .rip = f.rip, .rflags = f.rflags, .cs = static_cast<std::uint16_t>(f.cs), .gs = 0, .fs = 0,
-         .ss = static_cast<std::uint16_t>(f.ss), .error = info.trap_error, .trap = info.trap,
-         .old_mask = to_linux_set(mask), .cr2 = info.address, .fpu = 0, .reserved = {}};
+    c = {.r8 = f.r8,
+         .r9 = f.r9,
+         .r10 = f.r10,
+         .r11 = f.r11,
+         .r12 = f.r12,
+         .r13 = f.r13,
+         .r14 = f.r14,
+         .r15 = f.r15,
+         .rdi = f.rdi,
+         .rsi = f.rsi,
+         .rbp = f.rbp,
+         .rbx = f.rbx,
+         .rdx = f.rdx,
+         .rax = f.rax,
+         .rcx = f.rcx,
+         .rsp = f.rsp,
+         .rip = f.rip,
+         .rflags = f.rflags,
+         .cs = static_cast<std::uint16_t>(f.cs),
+         .gs = 0,
+         .fs = 0,
+         .ss = static_cast<std::uint16_t>(f.ss),
+         .error = info.trap_error,
+         .trap = info.trap,
+         .old_mask = to_linux_set(mask),
+         .cr2 = info.address,
+         .fpu = 0,
+         .reserved = {}};
     s.info = to_linux_info(info);
 
     UserAddr sp = f.rsp - kRedZone;
-    if (action.flags & SignalAction::kOnStack && alternate.enabled && !on_alternate_stack(alternate, f.rsp)) {
+    if (action.flags & SignalAction::kOnStack && alternate.enabled &&
+        !on_alternate_stack(alternate, f.rsp)) {
         sp = alternate.base + alternate.size;
         if (alternate.auto_disarm)
             alternate = {};
@@ -151,13 +182,16 @@ Result<> push_signal_frame(TrapFrame& f, const SignalInfo& info, const SignalAct
 }
 
 Result<> return_from_signal(TrapFrame& f) {
-    const auto u = SKEP_TRY(copy_in<UserContext>(f.rsp - sizeof(std::uint64_t) + offsetof(SignalFrame, context)));
+    const auto u = SKEP_TRY(
+        copy_in<UserContext>(f.rsp - sizeof(std::uint64_t) + offsetof(SignalFrame, context)));
     const SignalContext& c = u.context;
     if (c.rip >= kUserEnd)
         return fail(Errno::Fault);
     SKEP_TRY(pop_fpu(c.fpu));
-    f.r8 = c.r8, f.r9 = c.r9, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13, f.r14 = c.r14, f.r15 = c.r15;
-    f.rdi = c.rdi, f.rsi = c.rsi, f.rbp = c.rbp, f.rbx = c.rbx, f.rdx = c.rdx, f.rax = c.rax, f.rcx = c.rcx;
+    f.r8 = c.r8, f.r9 = c.r9, f.r10 = c.r10, f.r11 = c.r11, f.r12 = c.r12, f.r13 = c.r13,
+    f.r14 = c.r14, f.r15 = c.r15;
+    f.rdi = c.rdi, f.rsi = c.rsi, f.rbp = c.rbp, f.rbx = c.rbx, f.rdx = c.rdx, f.rax = c.rax,
+    f.rcx = c.rcx;
     f.rsp = c.rsp;
     f.rip = c.rip;
     f.rflags = (c.rflags & kUserRflags) | kRflagsInterrupt | 2;
@@ -167,7 +201,8 @@ Result<> return_from_signal(TrapFrame& f) {
     set_signal_mask(from_linux_set(u.mask));
     AlternateStack& alternate = current_thread().signals.stack;
     if (!on_alternate_stack(alternate, f.rsp))
-        alternate = {u.stack.base, u.stack.size, !(u.stack.flags & kStackDisable), (u.stack.flags & kStackAutoDisarm) != 0};
+        alternate = {u.stack.base, u.stack.size, !(u.stack.flags & kStackDisable),
+                     (u.stack.flags & kStackAutoDisarm) != 0};
     return {};
 }
 

@@ -1,4 +1,5 @@
-// The frame of a signal handler as Linux lays it out on the user stack (asm/sigcontext.h, asm/ucontext.h).
+// The frame of a signal handler as Linux lays it out on the user stack (asm/sigcontext.h,
+// asm/ucontext.h).
 #pragma once
 
 #include <kernel/arch/x86_64/trap.hpp>
@@ -6,7 +7,8 @@
 
 namespace skep::kernel::linux_abi {
 
-Result<> push_signal_frame(TrapFrame& frame, const SignalInfo& info, const SignalAction& action, const SignalSet& mask);
+Result<> push_signal_frame(TrapFrame& frame, const SignalInfo& info, const SignalAction& action,
+                           const SignalSet& mask);
 // rt_sigreturn: registers, mask and alternate stack as they were. Fault kills the caller.
 Result<> return_from_signal(TrapFrame& frame);
 

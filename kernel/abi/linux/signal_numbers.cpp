@@ -8,10 +8,12 @@ namespace {
 
 // By Linux's number. STKFLT and PWR have no counterpart and borrow EMT and INFO, which Linux lacks.
 constexpr std::array<Signal, 32> kFromLinux = {
-    Signal::None, Signal::Hup, Signal::Int, Signal::Quit, Signal::Ill, Signal::Trap, Signal::Abrt, Signal::Bus,
-    Signal::Fpe, Signal::Kill, Signal::Usr1, Signal::Segv, Signal::Usr2, Signal::Pipe, Signal::Alrm, Signal::Term,
-    Signal::Emt, Signal::Chld, Signal::Cont, Signal::Stop, Signal::Tstp, Signal::Ttin, Signal::Ttou, Signal::Urg,
-    Signal::Xcpu, Signal::Xfsz, Signal::VtAlrm, Signal::Prof, Signal::Winch, Signal::Io, Signal::Info, Signal::Sys,
+    Signal::None, Signal::Hup,  Signal::Int,    Signal::Quit, Signal::Ill,   Signal::Trap,
+    Signal::Abrt, Signal::Bus,  Signal::Fpe,    Signal::Kill, Signal::Usr1,  Signal::Segv,
+    Signal::Usr2, Signal::Pipe, Signal::Alrm,   Signal::Term, Signal::Emt,   Signal::Chld,
+    Signal::Cont, Signal::Stop, Signal::Tstp,   Signal::Ttin, Signal::Ttou,  Signal::Urg,
+    Signal::Xcpu, Signal::Xfsz, Signal::VtAlrm, Signal::Prof, Signal::Winch, Signal::Io,
+    Signal::Info, Signal::Sys,
 };
 constexpr unsigned kFirstRealTime = 32;
 
@@ -20,49 +22,50 @@ constexpr auto kToLinux = [] {
     for (unsigned n = 1; n < kFirstRealTime; n++)
         t[static_cast<std::size_t>(kFromLinux[n])] = static_cast<std::uint8_t>(n);
     for (unsigned n = kFirstRealTime; n <= kLinuxSignals; n++)
-        t[static_cast<std::size_t>(Signal::RtMin) + n - kFirstRealTime] = static_cast<std::uint8_t>(n);
+        t[static_cast<std::size_t>(Signal::RtMin) + n - kFirstRealTime] =
+            static_cast<std::uint8_t>(n);
     return t;
 }();
 
 // si_code, asm-generic/siginfo.h.
 std::int32_t code_of(const SignalInfo& info) {
     switch (info.cause) {
-    case SignalCause::User:
-        return 0;
-    case SignalCause::Queue:
-        return info.raw_code;
-    case SignalCause::Timer:
-        return -2;
-    case SignalCause::Thread:
-        return -6;
-    case SignalCause::Kernel:
-        return 0x80;
-    case SignalCause::ChildExited:
-    case SignalCause::NotMapped:
-    case SignalCause::Misaligned:
-    case SignalCause::IntegerDivide:
-    case SignalCause::IllegalOpcode:
-    case SignalCause::Breakpoint:
-        return 1;
-    case SignalCause::ChildKilled:
-    case SignalCause::NoAccess:
-    case SignalCause::BadAddress:
-    case SignalCause::Trace:
-        return 2;
-    case SignalCause::ChildDumped:
-    case SignalCause::FloatDivide:
-        return 3;
-    case SignalCause::FloatOverflow:
-        return 4;
-    case SignalCause::ChildStopped:
-    case SignalCause::FloatUnderflow:
-    case SignalCause::PrivilegedOpcode:
-        return 5;
-    case SignalCause::ChildContinued:
-    case SignalCause::FloatInexact:
-        return 6;
-    case SignalCause::FloatInvalid:
-        return 7;
+        case SignalCause::User:
+            return 0;
+        case SignalCause::Queue:
+            return info.raw_code;
+        case SignalCause::Timer:
+            return -2;
+        case SignalCause::Thread:
+            return -6;
+        case SignalCause::Kernel:
+            return 0x80;
+        case SignalCause::ChildExited:
+        case SignalCause::NotMapped:
+        case SignalCause::Misaligned:
+        case SignalCause::IntegerDivide:
+        case SignalCause::IllegalOpcode:
+        case SignalCause::Breakpoint:
+            return 1;
+        case SignalCause::ChildKilled:
+        case SignalCause::NoAccess:
+        case SignalCause::BadAddress:
+        case SignalCause::Trace:
+            return 2;
+        case SignalCause::ChildDumped:
+        case SignalCause::FloatDivide:
+            return 3;
+        case SignalCause::FloatOverflow:
+            return 4;
+        case SignalCause::ChildStopped:
+        case SignalCause::FloatUnderflow:
+        case SignalCause::PrivilegedOpcode:
+            return 5;
+        case SignalCause::ChildContinued:
+        case SignalCause::FloatInexact:
+            return 6;
+        case SignalCause::FloatInvalid:
+            return 7;
     }
     return 0;
 }
@@ -112,24 +115,31 @@ LinuxSigInfo to_linux_info(const SignalInfo& info) {
     out.sender.process = info.process;
     out.sender.user = info.user;
     switch (info.cause) {
-    case SignalCause::ChildExited:
-        out.sender.status = info.status;
-        break;
-    case SignalCause::ChildKilled:
-    case SignalCause::ChildDumped:
-    case SignalCause::ChildStopped:
-    case SignalCause::ChildContinued:
-        out.sender.status = static_cast<std::int32_t>(to_linux_signal(static_cast<Signal>(info.status)));
-        break;
-    default:
-        out.sender.value = info.value;
-        break;
+        case SignalCause::ChildExited:
+            out.sender.status = info.status;
+            break;
+        case SignalCause::ChildKilled:
+        case SignalCause::ChildDumped:
+        case SignalCause::ChildStopped:
+        case SignalCause::ChildContinued:
+            out.sender.status =
+                static_cast<std::int32_t>(to_linux_signal(static_cast<Signal>(info.status)));
+            break;
+        default:
+            out.sender.value = info.value;
+            break;
     }
     return out;
 }
 
 SignalInfo from_linux_info(const LinuxSigInfo& in, Signal signal) {
-    return {.signal = signal, .cause = SignalCause::Queue, .error = in.error, .process = in.sender.process, .user = in.sender.user, .value = in.sender.value, .raw_code = in.code};
+    return {.signal = signal,
+            .cause = SignalCause::Queue,
+            .error = in.error,
+            .process = in.sender.process,
+            .user = in.sender.user,
+            .value = in.sender.value,
+            .raw_code = in.code};
 }
 
 }  // namespace skep::kernel::linux_abi

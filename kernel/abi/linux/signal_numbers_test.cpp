@@ -29,14 +29,19 @@ TEST(LinuxSignals, EveryNumberGoesThereAndBack) {
 
 TEST(LinuxSignals, InfoLaysOutAsTheHostHasIt) {
     siginfo_t host{};
-    const LinuxSigInfo info = to_linux_info({.signal = Signal::Chld, .cause = SignalCause::ChildKilled, .process = 7, .user = 8, .status = static_cast<int>(Signal::Usr1)});
+    const LinuxSigInfo info = to_linux_info({.signal = Signal::Chld,
+                                             .cause = SignalCause::ChildKilled,
+                                             .process = 7,
+                                             .user = 8,
+                                             .status = static_cast<int>(Signal::Usr1)});
     static_assert(sizeof host == sizeof info);
     std::memcpy(&host, &info, sizeof host);
     EXPECT_EQ(host.si_signo, SIGCHLD);
     EXPECT_EQ(host.si_code, CLD_KILLED);
     EXPECT_EQ(host.si_pid, 7);
     EXPECT_EQ(host.si_status, SIGUSR1);
-    const LinuxSigInfo fault = to_linux_info({.signal = Signal::Segv, .cause = SignalCause::NoAccess, .address = 0x1234});
+    const LinuxSigInfo fault =
+        to_linux_info({.signal = Signal::Segv, .cause = SignalCause::NoAccess, .address = 0x1234});
     std::memcpy(&host, &fault, sizeof host);
     EXPECT_EQ(host.si_code, SEGV_ACCERR);
     EXPECT_EQ(host.si_addr, reinterpret_cast<void*>(0x1234));

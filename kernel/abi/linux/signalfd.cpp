@@ -85,7 +85,9 @@ Events SignalFd::ready(Events interest) {
         return 0;
     const SignalSet set = mask();
     const SpinGuard guard(me.process->lock);
-    return ((me.signals.pending.set() | me.process->pending.set()) & set).empty() ? 0 : interest & kReadable;
+    return ((me.signals.pending.set() | me.process->pending.set()) & set).empty()
+               ? 0
+               : interest & kReadable;
 }
 
 }  // namespace skep::kernel::linux_abi

@@ -23,7 +23,11 @@ constexpr FamilyRow kFamilies[] = {
 };
 constexpr std::uint8_t kInetSize = 14, kInet6Size = 26;
 
-enum class Kind : std::uint8_t { Number, Timeout, Linger };
+enum class Kind : std::uint8_t {
+    Number,
+    Timeout,
+    Linger
+};
 struct OptionRow {
     std::int32_t level, name;
     SocketOption option;
@@ -66,7 +70,8 @@ constexpr OptionRow kOptions[] = {
 };
 
 const OptionRow* find_option(std::int32_t level, std::int32_t name) {
-    const auto* row = std::ranges::find_if(kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
+    const auto* row = std::ranges::find_if(
+        kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
     return row == std::end(kOptions) ? nullptr : row;
 }
 
@@ -84,11 +89,15 @@ struct FlagPair {
     std::uint32_t theirs;
 };
 constexpr FlagPair kFlags[] = {
-    {kMessageOutOfBand, kMsgOob}, {kMessagePeek, kMsgPeek}, {kMessageWaitAll, kMsgWaitAll},
-    {kMessageDontWait, kMsgDontWait}, {kMessageNoSignal, kMsgNoSignal}, {kMessageTruncate, kMsgTruncated},
+    {kMessageOutOfBand, kMsgOob},     {kMessagePeek, kMsgPeek},
+    {kMessageWaitAll, kMsgWaitAll},   {kMessageDontWait, kMsgDontWait},
+    {kMessageNoSignal, kMsgNoSignal}, {kMessageTruncate, kMsgTruncated},
 };
 constexpr FlagPair kResultFlags[] = {
-    {kMessageTruncated, kMsgTruncated}, {kMessageControlTruncated, kMsgControlTruncated}, {kMessageEndOfRecord, kMsgEor}, {kMessageOutOfBand, kMsgOob},
+    {kMessageTruncated, kMsgTruncated},
+    {kMessageControlTruncated, kMsgControlTruncated},
+    {kMessageEndOfRecord, kMsgEor},
+    {kMessageOutOfBand, kMsgOob},
 };
 
 }  // namespace
@@ -109,11 +118,16 @@ std::uint16_t family_number(Family family) {
 
 Result<SocketType> type_argument(std::uint64_t type) {
     switch (type) {
-        case 1: return SocketType::Stream;
-        case 2: return SocketType::Datagram;
-        case 3: return SocketType::Raw;
-        case 5: return SocketType::SeqPacket;
-        default: return fail(Errno::SocktNoSupport);
+        case 1:
+            return SocketType::Stream;
+        case 2:
+            return SocketType::Datagram;
+        case 3:
+            return SocketType::Raw;
+        case 5:
+            return SocketType::SeqPacket;
+        default:
+            return fail(Errno::SocktNoSupport);
     }
 }
 
@@ -135,13 +149,16 @@ Result<SocketAddress> address_argument(UserAddr from, std::uint64_t size) {
             address.size = kInet6Size;
         SKEP_TRY(copy_in(address.data.data(), from + sizeof number, std::min(rest, address.size)));
         if (row.family == Family::Unix && address.size && address.data[0])  // a path: up to its end
-            address.size = static_cast<std::uint8_t>(std::ranges::find(address.data.begin(), address.data.begin() + address.size, 0) - address.data.begin());
+            address.size = static_cast<std::uint8_t>(
+                std::ranges::find(address.data.begin(), address.data.begin() + address.size, 0) -
+                address.data.begin());
         return address;
     }
     return fail(Errno::AfNoSupport);
 }
 
-Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity, const SocketAddress& address) {
+Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity,
+                                          const SocketAddress& address) {
     std::array<std::uint8_t, 128> whole{};
     const std::uint16_t number = family_number(address.family);
     std::memcpy(whole.data(), &number, sizeof number);
@@ -159,11 +176,13 @@ Result<> put_address(UserAddr to, UserAddr size_address, const SocketAddress& ad
     const auto capacity = SKEP_TRY(copy_in<std::int32_t>(size_address));
     if (capacity < 0)
         return fail(Errno::Inval);
-    const std::uint32_t size = SKEP_TRY(put_address_bounded(to, static_cast<std::uint32_t>(capacity), address));
+    const std::uint32_t size =
+        SKEP_TRY(put_address_bounded(to, static_cast<std::uint32_t>(capacity), address));
     return copy_out(size_address, size);
 }
 
-Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value, std::uint32_t size) {
+Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
+                           std::uint32_t size) {
     const OptionRow* row = find_option(level, name);
     if (!row)
         return fail(Errno::NoProtoOpt);
@@ -176,7 +195,8 @@ Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name
                 return fail(Errno::Dom);
             constexpr std::int64_t kLongest = 1'000'000'000;  // seconds; longer is as good as none
             const std::int64_t seconds = time.seconds < 0 ? 0 : std::min(time.seconds, kLongest);
-            return socket.set_option(row->option, seconds * 1'000'000'000 + time.microseconds * 1000);
+            return socket.set_option(row->option,
+                                     seconds * 1'000'000'000 + time.microseconds * 1000);
         }
         case Kind::Linger: {
             if (size < sizeof(Linger))
@@ -184,7 +204,8 @@ Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name
             const auto linger = SKEP_TRY(copy_in<Linger>(value));
             return socket.set_option(row->option, linger.on ? std::max(linger.seconds, 0) : -1);
         }
-        case Kind::Number: break;
+        case Kind::Number:
+            break;
     }
     if (size == 0)
         return fail(Errno::Inval);
@@ -193,16 +214,22 @@ Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name
     return socket.set_option(row->option, SKEP_TRY(copy_in<std::int32_t>(value)));
 }
 
-Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value, UserAddr size_address) {
+Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
+                           UserAddr size_address) {
     auto put_number = [&](std::int64_t number) {
-        const auto shown = static_cast<std::int32_t>(std::clamp<std::int64_t>(number, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()));
+        const auto shown = static_cast<std::int32_t>(
+            std::clamp<std::int64_t>(number, std::numeric_limits<std::int32_t>::min(),
+                                     std::numeric_limits<std::int32_t>::max()));
         return put_option(value, size_address, &shown, sizeof shown);
     };
     if (level == kSolSocket) {
         switch (name) {
-            case kSoType: return put_number(static_cast<int>(socket.type()));
-            case kSoDomain: return put_number(family_number(socket.family()));
-            case kSoProtocol: return put_number(socket.protocol());
+            case kSoType:
+                return put_number(static_cast<int>(socket.type()));
+            case kSoDomain:
+                return put_number(family_number(socket.family()));
+            case kSoProtocol:
+                return put_number(socket.protocol());
             case kSoError: {
                 const auto error = static_cast<Errno>(SKEP_TRY(socket.option(SocketOption::Error)));
                 return put_number(error == Errno{} ? 0 : linux_errno(error));
@@ -212,7 +239,8 @@ Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name
                 const Ucred shown{peer.process, peer.user, peer.group};
                 return put_option(value, size_address, &shown, sizeof shown);
             }
-            default: break;
+            default:
+                break;
         }
     }
     const OptionRow* row = find_option(level, name);
@@ -225,10 +253,12 @@ Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name
             return put_option(value, size_address, &shown, sizeof shown);
         }
         case Kind::Linger: {
-            const Linger shown{number >= 0, static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
+            const Linger shown{number >= 0,
+                               static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
             return put_option(value, size_address, &shown, sizeof shown);
         }
-        case Kind::Number: break;
+        case Kind::Number:
+            break;
     }
     return put_number(number);
 }

@@ -12,13 +12,17 @@ Result<SocketType> type_argument(std::uint64_t type);  // without SOCK_NONBLOCK 
 
 // A sockaddr of `size` bytes. Inval: no such size, AfNoSupport.
 Result<SocketAddress> address_argument(UserAddr from, std::uint64_t size);
-// Writes at most *size_address bytes of it, and its real size to size_address; nothing if `to` is null.
+// Writes at most *size_address bytes of it, and its real size to size_address; nothing if `to` is
+// null.
 Result<> put_address(UserAddr to, UserAddr size_address, const SocketAddress&);
 // -> the size it has.
-Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity, const SocketAddress&);
+Result<std::uint32_t> put_address_bounded(UserAddr to, std::uint32_t capacity,
+                                          const SocketAddress&);
 
-Result<> set_socket_option(Socket&, std::int32_t level, std::int32_t name, UserAddr value, std::uint32_t size);
-Result<> get_socket_option(Socket&, std::int32_t level, std::int32_t name, UserAddr value, UserAddr size_address);
+Result<> set_socket_option(Socket&, std::int32_t level, std::int32_t name, UserAddr value,
+                           std::uint32_t size);
+Result<> get_socket_option(Socket&, std::int32_t level, std::int32_t name, UserAddr value,
+                           UserAddr size_address);
 
 MessageFlags message_flags(std::uint32_t linux_flags);
 std::uint32_t linux_message_flags(MessageFlags);

@@ -35,11 +35,21 @@ struct Linger {
 
 inline constexpr std::int32_t kSolSocket = 1, kSolIp = 0, kSolTcp = 6, kSolUdp = 17, kSolIpv6 = 41;
 inline constexpr std::int32_t kScmRights = 1, kScmCredentials = 2;
-inline constexpr std::int32_t kSoType = 3, kSoLinger = 13, kSoPeerCredentials = 17, kSoReceiveTimeout = 20,
-                              kSoSendTimeout = 21, kSoProtocol = 38, kSoDomain = 39, kSoError = 4;
+inline constexpr std::int32_t kSoType = 3, kSoLinger = 13, kSoPeerCredentials = 17,
+                              kSoReceiveTimeout = 20, kSoSendTimeout = 21, kSoProtocol = 38,
+                              kSoDomain = 39, kSoError = 4;
 enum : std::uint32_t {
-    kMsgOob = 1, kMsgPeek = 2, kMsgControlTruncated = 8, kMsgTruncated = 0x20, kMsgDontWait = 0x40, kMsgEor = 0x80,
-    kMsgWaitAll = 0x100, kMsgNoSignal = 0x4000, kMsgMore = 0x8000, kMsgWaitForOne = 0x10000, kMsgCloseOnExec = 0x40000000,
+    kMsgOob = 1,
+    kMsgPeek = 2,
+    kMsgControlTruncated = 8,
+    kMsgTruncated = 0x20,
+    kMsgDontWait = 0x40,
+    kMsgEor = 0x80,
+    kMsgWaitAll = 0x100,
+    kMsgNoSignal = 0x4000,
+    kMsgMore = 0x8000,
+    kMsgWaitForOne = 0x10000,
+    kMsgCloseOnExec = 0x40000000,
 };
 
 }  // namespace skep::kernel::linux_abi

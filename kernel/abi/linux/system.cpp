@@ -17,7 +17,8 @@ using Returns = Result<std::uint64_t>;
 
 constexpr std::size_t kNameSize = 65;
 struct UtsName {
-    char system[kNameSize], node[kNameSize], release[kNameSize], version[kNameSize], machine[kNameSize], domain[kNameSize];
+    char system[kNameSize], node[kNameSize], release[kNameSize], version[kNameSize],
+        machine[kNameSize], domain[kNameSize];
 };
 
 static_assert(kNameSize == kHostNameSize);
@@ -102,24 +103,27 @@ Returns getrandom(Arguments a) {
 
 Returns reboot_call(Arguments a) {
     // linux/reboot.h
-    constexpr std::uint32_t kMagic1 = 0xfee1dead, kMagic2[] = {0x28121969, 0x05121996, 0x16041998, 0x20112000};
-    constexpr std::uint32_t kRestart = 0x01234567, kHalt = 0xcdef0123, kPowerOff = 0x4321fedc, kCadOn = 0x89abcdef, kCadOff = 0;
+    constexpr std::uint32_t kMagic1 = 0xfee1dead,
+                            kMagic2[] = {0x28121969, 0x05121996, 0x16041998, 0x20112000};
+    constexpr std::uint32_t kRestart = 0x01234567, kHalt = 0xcdef0123, kPowerOff = 0x4321fedc,
+                            kCadOn = 0x89abcdef, kCadOff = 0;
     if (current_process().credentials.effective_user != 0)
         return fail(Errno::Perm);
-    if (static_cast<std::uint32_t>(a[0]) != kMagic1 || std::ranges::find(kMagic2, static_cast<std::uint32_t>(a[1])) == std::end(kMagic2))
+    if (static_cast<std::uint32_t>(a[0]) != kMagic1 ||
+        std::ranges::find(kMagic2, static_cast<std::uint32_t>(a[1])) == std::end(kMagic2))
         return fail(Errno::Inval);
     switch (static_cast<std::uint32_t>(a[2])) {
-    case kRestart:
-        reboot();
-    case kPowerOff:
-        power_off();
-    case kHalt:
-        halt_forever();
-    case kCadOn:
-    case kCadOff:
-        return 0;
-    default:
-        return fail(Errno::Inval);
+        case kRestart:
+            reboot();
+        case kPowerOff:
+            power_off();
+        case kHalt:
+            halt_forever();
+        case kCadOn:
+        case kCadOff:
+            return 0;
+        default:
+            return fail(Errno::Inval);
     }
 }
 

@@ -1,5 +1,5 @@
-// The Linux personality's system-call tables, one per topic. A new topic: declare it here, add it to kTables in
-// tables.cpp.
+// The Linux personality's system-call tables, one per topic. A new topic: declare it here, add it
+// to kTables in tables.cpp.
 #pragma once
 
 #include <kernel/abi/syscall.hpp>
@@ -8,9 +8,8 @@
 
 namespace skep::kernel::linux_abi {
 
-extern const std::span<const Syscall>
-    process_calls, identity_calls, thread_calls, memory_calls, signal_calls, time_calls, system_calls, file_calls,
-    path_calls, event_calls, socket_calls;
+extern const std::span<const Syscall> process_calls, identity_calls, thread_calls, memory_calls,
+    signal_calls, time_calls, system_calls, file_calls, path_calls, event_calls, socket_calls;
 
 const Syscall* find_syscall(std::uint64_t number);
 void init_tables();

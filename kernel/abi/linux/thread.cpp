@@ -36,77 +36,88 @@ Returns futex(Arguments a) {
     const bool shared = !(a[1] & kPrivate);
     const auto value = static_cast<std::uint32_t>(a[2]);
     switch (op) {
-    case Wait:
-    case WaitBitset: {
-        Nanoseconds deadline = kForever;
-        if (a[3]) {
-            const Nanoseconds time = SKEP_TRY(copy_in_timespec(a[3]));
-            deadline = op == Wait ? deadline_after(time) : SKEP_TRY(deadline_of(a[1] & kClockRealtime ? 0 : 1, time));
+        case Wait:
+        case WaitBitset: {
+            Nanoseconds deadline = kForever;
+            if (a[3]) {
+                const Nanoseconds time = SKEP_TRY(copy_in_timespec(a[3]));
+                deadline = op == Wait ? deadline_after(time)
+                                      : SKEP_TRY(deadline_of(a[1] & kClockRealtime ? 0 : 1, time));
+            }
+            const std::uint32_t mask = op == Wait ? ~0u : static_cast<std::uint32_t>(a[5]);
+            if (mask == 0)
+                return fail(Errno::Inval);
+            const auto waited = futex_wait(a[0], shared, value, mask, deadline);
+            if (!waited && waited.error() == Errno::Intr && deadline == kForever)
+                return fail(Errno::Restart);
+            SKEP_TRY(waited);
+            return 0;
         }
-        const std::uint32_t mask = op == Wait ? ~0u : static_cast<std::uint32_t>(a[5]);
-        if (mask == 0)
-            return fail(Errno::Inval);
-        const auto waited = futex_wait(a[0], shared, value, mask, deadline);
-        if (!waited && waited.error() == Errno::Intr && deadline == kForever)
-            return fail(Errno::Restart);
-        SKEP_TRY(waited);
-        return 0;
-    }
-    case Wake:
-        return SKEP_TRY(futex_wake(a[0], shared, value, ~0u));
-    case WakeBitset:
-        if (static_cast<std::uint32_t>(a[5]) == 0)
-            return fail(Errno::Inval);
-        return SKEP_TRY(futex_wake(a[0], shared, value, static_cast<std::uint32_t>(a[5])));
-    case Requeue:
-        return SKEP_TRY(futex_requeue(a[0], a[4], shared, value, static_cast<std::uint32_t>(a[3]), std::nullopt));
-    case CmpRequeue:
-        return SKEP_TRY(futex_requeue(a[0], a[4], shared, value, static_cast<std::uint32_t>(a[3]), static_cast<std::uint32_t>(a[5])));
-    case LockPi:
-    case LockPi2: {
-        // LOCK_PI's time is always of CLOCK_REALTIME, LOCK_PI2's as the flag says.
-        const bool realtime = op == LockPi || a[1] & kClockRealtime;
-        const Nanoseconds deadline = a[3] ? SKEP_TRY(deadline_of(realtime ? 0 : 1, SKEP_TRY(copy_in_timespec(a[3])))) : kForever;
-        const auto locked = lock_owned(a[0], shared, true, deadline);
-        if (!locked && locked.error() == Errno::Intr)
-            return fail(Errno::Restart);  // times are absolute
-        SKEP_TRY(locked);
-        return 0;
-    }
-    case TryLockPi:
-        SKEP_TRY(lock_owned(a[0], shared, false, 0));
-        return 0;
-    case UnlockPi:
-        SKEP_TRY(unlock_owned(a[0], shared));
-        return 0;
-    default:
-        return fail(Errno::NoSys);  // WAKE_OP; requeueing to a PI futex
+        case Wake:
+            return SKEP_TRY(futex_wake(a[0], shared, value, ~0u));
+        case WakeBitset:
+            if (static_cast<std::uint32_t>(a[5]) == 0)
+                return fail(Errno::Inval);
+            return SKEP_TRY(futex_wake(a[0], shared, value, static_cast<std::uint32_t>(a[5])));
+        case Requeue:
+            return SKEP_TRY(futex_requeue(a[0], a[4], shared, value,
+                                          static_cast<std::uint32_t>(a[3]), std::nullopt));
+        case CmpRequeue:
+            return SKEP_TRY(futex_requeue(a[0], a[4], shared, value,
+                                          static_cast<std::uint32_t>(a[3]),
+                                          static_cast<std::uint32_t>(a[5])));
+        case LockPi:
+        case LockPi2: {
+            // LOCK_PI's time is always of CLOCK_REALTIME, LOCK_PI2's as the flag says.
+            const bool realtime = op == LockPi || a[1] & kClockRealtime;
+            const Nanoseconds deadline =
+                a[3] ? SKEP_TRY(deadline_of(realtime ? 0 : 1, SKEP_TRY(copy_in_timespec(a[3]))))
+                     : kForever;
+            const auto locked = lock_owned(a[0], shared, true, deadline);
+            if (!locked && locked.error() == Errno::Intr)
+                return fail(Errno::Restart);  // times are absolute
+            SKEP_TRY(locked);
+            return 0;
+        }
+        case TryLockPi:
+            SKEP_TRY(lock_owned(a[0], shared, false, 0));
+            return 0;
+        case UnlockPi:
+            SKEP_TRY(unlock_owned(a[0], shared));
+            return 0;
+        default:
+            return fail(Errno::NoSys);  // WAKE_OP; requeueing to a PI futex
     }
 }
 
 Returns arch_prctl(Arguments a) {
     // asm/prctl.h
-    enum { SetGs = 0x1001, SetFs = 0x1002, GetFs = 0x1003, GetGs = 0x1004 };
+    enum {
+        SetGs = 0x1001,
+        SetFs = 0x1002,
+        GetFs = 0x1003,
+        GetGs = 0x1004
+    };
     Thread& me = current_thread();
     save_user_bases(me);
     switch (a[0]) {
-    case SetFs:
-    case SetGs: {
-        if (a[1] >= kUserEnd)
-            return fail(Errno::Perm);
-        const InterruptsOff off;
-        (a[0] == SetFs ? me.fs_base : me.gs_base) = a[1];
-        write_msr(a[0] == SetFs ? Msr::FsBase : Msr::KernelGsBase, a[1]);
-        return 0;
-    }
-    case GetFs:
-        SKEP_TRY(copy_out(a[1], me.fs_base));
-        return 0;
-    case GetGs:
-        SKEP_TRY(copy_out(a[1], me.gs_base));
-        return 0;
-    default:
-        return fail(Errno::Inval);
+        case SetFs:
+        case SetGs: {
+            if (a[1] >= kUserEnd)
+                return fail(Errno::Perm);
+            const InterruptsOff off;
+            (a[0] == SetFs ? me.fs_base : me.gs_base) = a[1];
+            write_msr(a[0] == SetFs ? Msr::FsBase : Msr::KernelGsBase, a[1]);
+            return 0;
+        }
+        case GetFs:
+            SKEP_TRY(copy_out(a[1], me.fs_base));
+            return 0;
+        case GetGs:
+            SKEP_TRY(copy_out(a[1], me.gs_base));
+            return 0;
+        default:
+            return fail(Errno::Inval);
     }
 }
 
@@ -226,10 +237,13 @@ constexpr Syscall kCalls[] = {
     {143, "sched_getparam", 2, sched_getparam, SyscallStatus::Partial, "SCHED_OTHER only"},
     {144, "sched_setscheduler", 3, sched_setscheduler, SyscallStatus::Partial, "SCHED_OTHER only"},
     {145, "sched_getscheduler", 1, sched_getscheduler, SyscallStatus::Partial, "SCHED_OTHER only"},
-    {146, "sched_get_priority_max", 1, sched_priority_limit, SyscallStatus::Partial, "SCHED_OTHER only"},
-    {147, "sched_get_priority_min", 1, sched_priority_limit, SyscallStatus::Partial, "SCHED_OTHER only"},
+    {146, "sched_get_priority_max", 1, sched_priority_limit, SyscallStatus::Partial,
+     "SCHED_OTHER only"},
+    {147, "sched_get_priority_min", 1, sched_priority_limit, SyscallStatus::Partial,
+     "SCHED_OTHER only"},
     {158, "arch_prctl", 2, arch_prctl, SyscallStatus::Partial, "the bases of FS and GS"},
-    {202, "futex", 6, futex, SyscallStatus::Partial, "PI futexes lend no priority; no WAKE_OP, no requeueing to PI"},
+    {202, "futex", 6, futex, SyscallStatus::Partial,
+     "PI futexes lend no priority; no WAKE_OP, no requeueing to PI"},
     {203, "sched_setaffinity", 3, sched_setaffinity, SyscallStatus::Partial, "64 CPUs"},
     {204, "sched_getaffinity", 3, sched_getaffinity, SyscallStatus::Partial, "64 CPUs"},
     {218, "set_tid_address", 1, set_tid_address},

@@ -15,29 +15,39 @@ constexpr std::int64_t kMaxSeconds = 9'000'000'000;  // fits nanoseconds in 63 b
 
 // linux/time.h
 enum class Clock : std::uint64_t {
-    Realtime = 0, Monotonic = 1, ProcessCpu = 2, ThreadCpu = 3, MonotonicRaw = 4, RealtimeCoarse = 5, MonotonicCoarse = 6,
-    Boottime = 7, RealtimeAlarm = 8, BoottimeAlarm = 9, Tai = 11,
+    Realtime = 0,
+    Monotonic = 1,
+    ProcessCpu = 2,
+    ThreadCpu = 3,
+    MonotonicRaw = 4,
+    RealtimeCoarse = 5,
+    MonotonicCoarse = 6,
+    Boottime = 7,
+    RealtimeAlarm = 8,
+    BoottimeAlarm = 9,
+    Tai = 11,
 };
 
 Result<Nanoseconds> read_clock(std::uint64_t clock) {
     switch (static_cast<Clock>(clock)) {
-    case Clock::Realtime:
-    case Clock::RealtimeCoarse:
-    case Clock::RealtimeAlarm:
-    case Clock::Tai:
-        return static_cast<Nanoseconds>(realtime_now());
-    case Clock::Monotonic:
-    case Clock::MonotonicRaw:
-    case Clock::MonotonicCoarse:
-    case Clock::Boottime:
-    case Clock::BoottimeAlarm:
-        return monotonic_now();
-    case Clock::ProcessCpu:
-        return process_time(current_process());
-    case Clock::ThreadCpu:
-        return abi::thread_time(current_thread());
+        case Clock::Realtime:
+        case Clock::RealtimeCoarse:
+        case Clock::RealtimeAlarm:
+        case Clock::Tai:
+            return static_cast<Nanoseconds>(realtime_now());
+        case Clock::Monotonic:
+        case Clock::MonotonicRaw:
+        case Clock::MonotonicCoarse:
+        case Clock::Boottime:
+        case Clock::BoottimeAlarm:
+            return monotonic_now();
+        case Clock::ProcessCpu:
+            return process_time(current_process());
+        case Clock::ThreadCpu:
+            return abi::thread_time(current_thread());
     }
-    // A negative number names a thread's or process's CPU clock (pthread_getcpuclockid): ~id << 3 | kind.
+    // A negative number names a thread's or process's CPU clock (pthread_getcpuclockid): ~id << 3 |
+    // kind.
     if (static_cast<std::int32_t>(clock) < 0) {
         const std::int32_t id = ~(static_cast<std::int32_t>(clock) >> 3);
         constexpr std::uint64_t kPerThread = 4;

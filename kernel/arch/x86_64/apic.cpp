@@ -46,7 +46,8 @@ std::uint64_t timer_frequency;  // Hz after the divider
 
 std::uint32_t read(Register r) {
     const auto offset = static_cast<std::uint32_t>(r);
-    return x2apic ? static_cast<std::uint32_t>(read_msr(Msr::X2Apic, offset >> 4)) : registers[offset / 4];
+    return x2apic ? static_cast<std::uint32_t>(read_msr(Msr::X2Apic, offset >> 4))
+                  : registers[offset / 4];
 }
 void write(Register r, std::uint32_t value) {
     const auto offset = static_cast<std::uint32_t>(r);
@@ -83,7 +84,8 @@ void init_local_apic(PhysAddr address) {
 }
 
 void enable_local_apic() {
-    write_msr(Msr::ApicBase, read_msr(Msr::ApicBase) | kApicBaseEnable | (x2apic ? kApicBaseX2 : 0));
+    write_msr(Msr::ApicBase,
+              read_msr(Msr::ApicBase) | kApicBaseEnable | (x2apic ? kApicBaseX2 : 0));
     write(Register::SpuriousVector, kSoftwareEnable | kSpuriousVector);
     write(Register::LvtLint0, kLvtMasked);
     write(Register::LvtLint1, kLvtNmi);
@@ -107,7 +109,8 @@ void calibrate_apic_timer() {
         return;
     constexpr Nanoseconds kFor = 3'000'000;
     write(Register::LvtTimer, kLvtMasked);
-    // An emulator may be descheduled between the two clocks' readings: the quickest pair of readings counts.
+    // An emulator may be descheduled between the two clocks' readings: the quickest pair of
+    // readings counts.
     Nanoseconds least = kForever;
     for (int i = 0; i < 5; i++) {
         const Nanoseconds before = monotonic_now();
@@ -143,9 +146,11 @@ void program_timer(Nanoseconds deadline) {
     }
     const Nanoseconds now = monotonic_now();
     // A second at most, so that the product fits; an early interrupt is programmed again.
-    const Nanoseconds wait = deadline > now ? std::min<Nanoseconds>(deadline - now, 1'000'000'000) : 0;
+    const Nanoseconds wait =
+        deadline > now ? std::min<Nanoseconds>(deadline - now, 1'000'000'000) : 0;
     const std::uint64_t count = wait * timer_frequency / 1'000'000'000 + 1;
-    write(Register::TimerInitialCount, static_cast<std::uint32_t>(std::min<std::uint64_t>(count, ~0u)));
+    write(Register::TimerInitialCount,
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(count, ~0u)));
 }
 
 void send_interrupt(const Cpu& cpu, std::uint8_t vector) {

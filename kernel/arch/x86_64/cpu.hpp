@@ -1,4 +1,5 @@
-// Instructions that C++ has no word for: ports (port_io.hpp), MSRs, control registers, CPUID, interrupt masking.
+// Instructions that C++ has no word for: ports (port_io.hpp), MSRs, control registers, CPUID,
+// interrupt masking.
 #pragma once
 
 #include <kernel/dev/port_io.hpp>
@@ -29,7 +30,8 @@ inline std::uint64_t read_msr(Msr msr, std::uint32_t offset = 0) {
 inline void write_msr(Msr msr, std::uint64_t value, std::uint32_t offset = 0) {
     asm volatile("wrmsr"
                  :
-                 : "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32)),
+                 : "a"(static_cast<std::uint32_t>(value)),
+                   "d"(static_cast<std::uint32_t>(value >> 32)),
                    "c"(static_cast<std::uint32_t>(msr) + offset)
                  : "memory");
 }
@@ -84,7 +86,9 @@ struct CpuidResult {
 };
 inline CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf = 0) {
     CpuidResult r;
-    asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+    asm volatile("cpuid"
+                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                 : "a"(leaf), "c"(subleaf));
     return r;
 }
 

@@ -38,7 +38,8 @@ void init_fpu_on_this_cpu() {
     components = (static_cast<std::uint64_t>(r.edx) << 32 | r.eax) & kWanted;
     asm volatile("xsetbv"
                  :
-                 : "a"(static_cast<std::uint32_t>(components)), "d"(static_cast<std::uint32_t>(components >> 32)), "c"(0));
+                 : "a"(static_cast<std::uint32_t>(components)),
+                   "d"(static_cast<std::uint32_t>(components >> 32)), "c"(0));
     area_size = cpuid(0xd).ebx;  // for what XCR0 enables now
 }
 

@@ -1,5 +1,5 @@
-// x87, SSE and AVX state of programs (SDM vol. 1, chapter 13). The kernel itself uses none of it, so it
-// changes hands only when threads do.
+// x87, SSE and AVX state of programs (SDM vol. 1, chapter 13). The kernel itself uses none of it,
+// so it changes hands only when threads do.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,8 @@ void reset_fpu(FpuState&);
 void save_fpu(FpuState&);
 void restore_fpu(const FpuState&);
 std::span<std::byte> fpu_bytes(FpuState&);
-// Makes bytes that came from a program safe to restore: unknown components and reserved bits cleared.
+// Makes bytes that came from a program safe to restore: unknown components and reserved bits
+// cleared.
 void sanitize_fpu(FpuState&);
 
 // The current thread's registers are saved and free for others' use (a guest's) for a scope.

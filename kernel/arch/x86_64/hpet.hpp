@@ -1,5 +1,6 @@
-// The High Precision Event Timer's main counter (IA-PC HPET specification 1.0a): a clock whose rate is told, by which the
-// TSC's is measured. Its comparators are not used; the local APIC's timer wakes.
+// The High Precision Event Timer's main counter (IA-PC HPET specification 1.0a): a clock whose rate
+// is told, by which the TSC's is measured. Its comparators are not used; the local APIC's timer
+// wakes.
 #pragma once
 
 #include <kernel/mm/physical.hpp>
@@ -18,7 +19,8 @@ class Hpet {
     std::uint32_t period() const { return period_; }  // femtoseconds
 
   private:
-    Hpet(volatile std::uint32_t* registers, std::uint32_t period) : registers_(registers), period_(period) {}
+    Hpet(volatile std::uint32_t* registers, std::uint32_t period)
+        : registers_(registers), period_(period) {}
     volatile std::uint32_t* registers_;
     std::uint32_t period_;
 };

@@ -31,7 +31,8 @@ void init_hypercalls() {
     std::memcpy(&info, direct_map(*page), sizeof info);
     free_frames(*page, 0);
     if (result < 0 || info.abi_version != abi::kVersion)
-        panic("hv speaks version {} of its interface (result {}); this kernel knows {}", info.abi_version, result, abi::kVersion);
+        panic("hv speaks version {} of its interface (result {}); this kernel knows {}",
+              info.abi_version, result, abi::kVersion);
     info.name[sizeof info.name - 1] = 0;
     log("root domain of {}: {} CPU(s)", static_cast<const char*>(info.name), info.cpu_count);
 }
@@ -43,8 +44,8 @@ const abi::HostInfo& host_info() {
     return info;
 }
 
-std::int64_t hypercall(abi::Hypercall call, std::uint64_t a0, std::uint64_t a1, std::uint64_t a2, std::uint64_t a3,
-                       std::uint64_t a4, std::uint64_t a5) {
+std::int64_t hypercall(abi::Hypercall call, std::uint64_t a0, std::uint64_t a1, std::uint64_t a2,
+                       std::uint64_t a3, std::uint64_t a4, std::uint64_t a5) {
     if (!present)
         return -static_cast<std::int64_t>(abi::Error::NoCall);
     register std::uint64_t r10 asm("r10") = a3;
@@ -52,9 +53,15 @@ std::int64_t hypercall(abi::Hypercall call, std::uint64_t a0, std::uint64_t a1, 
     register std::uint64_t r9 asm("r9") = a5;
     std::int64_t result;
     if (amd)
-        asm volatile("vmmcall" : "=a"(result) : "a"(call), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9) : "memory");
+        asm volatile("vmmcall"
+                     : "=a"(result)
+                     : "a"(call), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9)
+                     : "memory");
     else
-        asm volatile("vmcall" : "=a"(result) : "a"(call), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9) : "memory");
+        asm volatile("vmcall"
+                     : "=a"(result)
+                     : "a"(call), "D"(a0), "S"(a1), "d"(a2), "r"(r10), "r"(r8), "r"(r9)
+                     : "memory");
     return result;
 }
 

@@ -68,7 +68,8 @@ void init_this_cpu(Cpu& cpu) {
     write_msr(Msr::GsBase, reinterpret_cast<std::uint64_t>(&cpu));
     write_msr(Msr::KernelGsBase, 0);
 
-    // SYSRET loads CS from STAR[63:48] + 16 and SS from + 8; hence the order of the user descriptors.
+    // SYSRET loads CS from STAR[63:48] + 16 and SS from + 8; hence the order of the user
+    // descriptors.
     write_msr(Msr::Star, static_cast<std::uint64_t>(KERNEL_CODE_SELECTOR) << 32 |
                              static_cast<std::uint64_t>(USER_CODE32_SELECTOR) << 48);
     write_msr(Msr::Lstar, reinterpret_cast<std::uint64_t>(&syscall_entry));

@@ -9,7 +9,8 @@ namespace skep::kernel {
 namespace {
 
 constexpr std::uint16_t kIndexPort = 0x70, kDataPort = 0x71;
-constexpr std::uint8_t kStatusA = 10, kStatusB = 11, kUpdateInProgress = 0x80, kBinary = 4, k24Hour = 2, kPm = 0x80;
+constexpr std::uint8_t kStatusA = 10, kStatusB = 11, kUpdateInProgress = 0x80, kBinary = 4,
+                       k24Hour = 2, kPm = 0x80;
 
 std::uint8_t read_register(std::uint8_t index) {
     out8(kIndexPort, index);
@@ -21,7 +22,8 @@ using Reading = std::array<std::uint8_t, 6>;  // second, minute, hour, day, mont
 Reading read_all() {
     for (int i = 0; i < 100'000 && read_register(kStatusA) & kUpdateInProgress; i++)
         pause();
-    return {read_register(0), read_register(2), read_register(4), read_register(7), read_register(8), read_register(9)};
+    return {read_register(0), read_register(2), read_register(4),
+            read_register(7), read_register(8), read_register(9)};
 }
 
 // Days from 1970-01-01 in the proleptic Gregorian calendar, years counted from March.

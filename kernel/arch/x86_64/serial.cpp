@@ -7,8 +7,8 @@ namespace skep::kernel {
 namespace {
 
 // 16550 registers, as offsets from the port base (PC16550D data sheet, table II).
-constexpr std::uint16_t kTransmit = 0, kDivisorLow = 0, kDivisorHigh = 1, kFifoControl = 2, kLineControl = 3,
-                        kModemControl = 4, kLineStatus = 5;
+constexpr std::uint16_t kTransmit = 0, kDivisorLow = 0, kDivisorHigh = 1, kFifoControl = 2,
+                        kLineControl = 3, kModemControl = 4, kLineStatus = 5;
 constexpr std::uint8_t kDivisorLatch = 0x80, k8N1 = 0x03, kFifoEnableAndClear = 0x07;
 constexpr std::uint8_t kDtrRtsOut2 = 0x0b;  // OUT2 gates the interrupt line on PCs
 constexpr std::uint8_t kTransmitEmpty = 0x20;

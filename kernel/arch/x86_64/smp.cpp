@@ -50,7 +50,9 @@ void start_by_ipi(const Cpu& cpu) {
 bool start_cpu(Cpu& cpu) {
     if (under_hv()) {
         const auto entry = reinterpret_cast<std::uint64_t>(&ap_start32);
-        if (const std::int64_t result = hypercall(abi::Hypercall::CpuStart, cpu.apic_id, entry, cpu.number); result < 0) {
+        if (const std::int64_t result =
+                hypercall(abi::Hypercall::CpuStart, cpu.apic_id, entry, cpu.number);
+            result < 0) {
             log("CPU {}: hv does not start it: error {}", cpu.number, -result);
             return false;
         }

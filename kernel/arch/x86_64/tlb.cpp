@@ -64,7 +64,8 @@ void load(Cpu& cpu, VmMap& map) {
         if (!std::exchange(cpu.map_idle, false))
             return;
         map.active_cpus.fetch_or(me);
-        if (map.changes.load() != cpu.map_changes)  // counted before the bits are read: it is seen here, or this CPU is there
+        if (map.changes.load() != cpu.map_changes)  // counted before the bits are read: it is seen
+                                                    // here, or this CPU is there
             write_cr3(map.root().value);
         return;
     }
@@ -106,7 +107,8 @@ void flush_tlb(VmMap& map, std::uint64_t start, std::uint64_t end) {
         const InterruptsOff off;
         if (this_cpu().map == &map)
             flush_here(start, end);
-        // A full barrier: a CPU that loads the map now either is seen here or sees the tables as they have become.
+        // A full barrier: a CPU that loads the map now either is seen here or sees the tables as
+        // they have become.
         map.changes.fetch_add(1);
         others = map.active_cpus.load() & ~(std::uint64_t{1} << this_cpu().number);
     }

@@ -32,22 +32,38 @@ constexpr std::size_t kIstStackSize = 8192;
 
 unsigned ist_of(unsigned vector) {
     switch (static_cast<TrapVector>(vector)) {
-    case TrapVector::Nmi:
-        return kIstNmi;
-    case TrapVector::DoubleFault:
-        return kIstDoubleFault;
-    case TrapVector::MachineCheck:
-        return kIstMachineCheck;
-    default:
-        return 0;
+        case TrapVector::Nmi:
+            return kIstNmi;
+        case TrapVector::DoubleFault:
+            return kIstDoubleFault;
+        case TrapVector::MachineCheck:
+            return kIstMachineCheck;
+        default:
+            return 0;
     }
 }
 
 constexpr const char* kNames[] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-    "device not available", "double fault", "coprocessor overrun", "invalid TSS", "segment not present",
-    "stack fault", "general protection", "page fault", "reserved", "x87 error", "alignment check",
-    "machine check", "SIMD error",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "device not available",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack fault",
+    "general protection",
+    "page fault",
+    "reserved",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
 };
 
 }  // namespace
@@ -129,7 +145,8 @@ void handle_kernel_exception(TrapFrame& frame) {
     const std::uint64_t address = read_cr2();
     const std::uint64_t fixup = fixup_of(frame.rip);
     const bool page_fault = frame.vector == static_cast<std::uint64_t>(TrapVector::PageFault);
-    if (!fixup || (!page_fault && frame.vector != static_cast<std::uint64_t>(TrapVector::GeneralProtection)))
+    if (!fixup ||
+        (!page_fault && frame.vector != static_cast<std::uint64_t>(TrapVector::GeneralProtection)))
         panic_in_trap(frame);
     // With interrupts masked nothing may sleep, so the page cannot be brought in.
     if (page_fault && address < kUserEnd && frame.rflags & kRflagsInterrupt) {
@@ -144,29 +161,29 @@ void handle_kernel_exception(TrapFrame& frame) {
 
 void handle_interrupt(std::uint8_t vector) {
     switch (vector) {
-    case kTimerVector:
-        end_of_interrupt();
-        this_cpu().timer_deadline = kForever;
-        on_timer_interrupt();
-        return;
-    case kRescheduleVector:
-        end_of_interrupt();
-        on_reschedule_interrupt();
-        return;
-    case kTlbVector:
-        handle_tlb_interrupt();
-        end_of_interrupt();
-        return;
-    case kStopVector:
-        for (;;)
-            asm volatile("cli; hlt");
-    case kSpuriousVector:
-        return;
-    default:
-        if (vector >= kFirstDeviceVector && vector <= kLastDeviceVector)
-            handle_device_interrupt(vector);
-        else
-            log("unexpected interrupt {}", vector);
+        case kTimerVector:
+            end_of_interrupt();
+            this_cpu().timer_deadline = kForever;
+            on_timer_interrupt();
+            return;
+        case kRescheduleVector:
+            end_of_interrupt();
+            on_reschedule_interrupt();
+            return;
+        case kTlbVector:
+            handle_tlb_interrupt();
+            end_of_interrupt();
+            return;
+        case kStopVector:
+            for (;;)
+                asm volatile("cli; hlt");
+        case kSpuriousVector:
+            return;
+        default:
+            if (vector >= kFirstDeviceVector && vector <= kLastDeviceVector)
+                handle_device_interrupt(vector);
+            else
+                log("unexpected interrupt {}", vector);
     }
 }
 

@@ -47,7 +47,8 @@ std::uint64_t measure(std::uint16_t count) {
 
 // Hz by the HPET; 0: its counter stands.
 std::uint64_t measure_by(const Hpet& hpet) {
-    constexpr std::uint64_t kWanted = 10'000'000'000'000, kFemtosecondsPerNanosecond = 1'000'000;  // 10 ms
+    constexpr std::uint64_t kWanted = 10'000'000'000'000,
+                            kFemtosecondsPerNanosecond = 1'000'000;  // 10 ms
     constexpr std::uint64_t kGiveUp = 10'000'000'000, kSecond = 1'000'000'000;
     const auto wanted = static_cast<std::uint32_t>(kWanted / hpet.period());
     const std::uint32_t first = hpet.counter();
@@ -66,8 +67,8 @@ std::uint64_t measure_by(const Hpet& hpet) {
 
 constexpr int kMeasurements = 5;
 
-// An emulator that is descheduled between the two clocks' readings makes a measurement longer or shorter: the middle one
-// is right.
+// An emulator that is descheduled between the two clocks' readings makes a measurement longer or
+// shorter: the middle one is right.
 std::uint64_t by_hpet(const Hpet& hpet) {
     std::array<std::uint64_t, kMeasurements> results;
     for (std::uint64_t& result : results)
@@ -87,7 +88,8 @@ std::uint64_t by_pit() {
 
 }  // namespace
 
-void init_tsc(std::uint64_t known, std::uint64_t began, const std::optional<PhysAddr>& hpet_registers) {
+void init_tsc(std::uint64_t known, std::uint64_t began,
+              const std::optional<PhysAddr>& hpet_registers) {
     constexpr std::uint64_t kSlowest = 1'000'000;
     const std::optional<Hpet> hpet = hpet_registers ? Hpet::start(*hpet_registers) : std::nullopt;
     const char* by = "hv";
@@ -105,7 +107,8 @@ void init_tsc(std::uint64_t known, std::uint64_t began, const std::optional<Phys
     to_ticks = (frequency << kToTicksShift) / 1'000'000'000;
     tsc_base = began;
     set_realtime(read_rtc() * 1'000'000'000);
-    log("TSC: {} kHz (by {}), HPET: {} kHz", frequency / 1000, by, hpet ? 1'000'000'000'000 / hpet->period() : 0);
+    log("TSC: {} kHz (by {}), HPET: {} kHz", frequency / 1000, by,
+        hpet ? 1'000'000'000'000 / hpet->period() : 0);
 }
 
 std::uint64_t tsc_at(Nanoseconds time) {

@@ -10,8 +10,9 @@
 
 namespace skep::kernel {
 
-// Finds the frequency: `known` Hz (hv told it), or measured against the HPET, or without one against the PIT. From here on
-// monotonic_now() counts, from `began`: the counter when the kernel was entered. Interrupts masked.
+// Finds the frequency: `known` Hz (hv told it), or measured against the HPET, or without one
+// against the PIT. From here on monotonic_now() counts, from `began`: the counter when the kernel
+// was entered. Interrupts masked.
 void init_tsc(std::uint64_t known, std::uint64_t began, const std::optional<PhysAddr>& hpet);
 // The counter's value at a monotonic time; at least 1.
 std::uint64_t tsc_at(Nanoseconds time);

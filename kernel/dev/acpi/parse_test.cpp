@@ -19,12 +19,12 @@ Bytes madt(const Bytes& entries) {
 
 TEST(Madt, CpusIoApicAndOverrides) {
     AcpiMachine m;
-    parse_madt(madt({0, 8, 0, 0, 1, 0, 0, 0,  //
-                     0, 8, 1, 7, 1, 0, 0, 0,  //
-                     0, 8, 2, 9, 0, 0, 0, 0,  // disabled
-                     1, 12, 4, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0,  //
-                     2, 10, 0, 0, 2, 0, 0, 0, 0, 0,  //
-                     2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0}),
+    parse_madt(madt({0, 8,  0, 0, 1,    0,    0,    0,                    //
+                     0, 8,  1, 7, 1,    0,    0,    0,                    //
+                     0, 8,  2, 9, 0,    0,    0,    0,                    // disabled
+                     1, 12, 4, 0, 0x00, 0x00, 0xc0, 0xfe, 0,    0, 0, 0,  //
+                     2, 10, 0, 0, 2,    0,    0,    0,    0,    0,        //
+                     2, 10, 0, 9, 9,    0,    0,    0,    0x0d, 0}),
                m);
     ASSERT_EQ(m.cpu_count, 2u);
     EXPECT_EQ(m.apic_ids[1], 7u);

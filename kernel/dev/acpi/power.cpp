@@ -25,9 +25,11 @@ void power_off() {
     disable_interrupts();
     const AcpiMachine& m = acpi_machine;
     if (m.pm1a_control && m.s5_type_a) {
-        out16(m.pm1a_control, static_cast<std::uint16_t>(*m.s5_type_a << kSleepTypeShift | kSleepEnable));
+        out16(m.pm1a_control,
+              static_cast<std::uint16_t>(*m.s5_type_a << kSleepTypeShift | kSleepEnable));
         if (m.pm1b_control)
-            out16(m.pm1b_control, static_cast<std::uint16_t>(m.s5_type_b.value_or(0) << kSleepTypeShift | kSleepEnable));
+            out16(m.pm1b_control, static_cast<std::uint16_t>(
+                                      m.s5_type_b.value_or(0) << kSleepTypeShift | kSleepEnable));
         wait_a_little();
     }
     log("the machine does not turn itself off; it may be switched off now");

@@ -30,7 +30,8 @@ bool checks_out(const std::uint8_t* bytes, std::size_t size) {
 }
 
 bool is_rsdp(const std::uint8_t* p) {
-    return std::memcmp(p, kRsdpSignature.data(), kRsdpSignature.size()) == 0 && checks_out(p, kRsdpSize);
+    return std::memcmp(p, kRsdpSignature.data(), kRsdpSignature.size()) == 0 &&
+           checks_out(p, kRsdpSize);
 }
 
 // ACPI 6.5, 5.2.5.1: the first KiB of the extended BIOS data area, then 0xe0000 to 0xfffff.
@@ -44,7 +45,8 @@ const std::uint8_t* search(std::uint64_t start, std::uint64_t end) {
 const std::uint8_t* find_rsdp(const BootInformation& boot) {
     if (is_rsdp(boot.rsdp.data()))
         return boot.rsdp.data();
-    const std::uint64_t ebda = std::uint64_t{read<std::uint16_t>(static_cast<std::uint8_t*>(direct_map({0x40e})))} << 4;
+    const std::uint64_t ebda =
+        std::uint64_t{read<std::uint16_t>(static_cast<std::uint8_t*>(direct_map({0x40e})))} << 4;
     const std::uint8_t* found = ebda ? search(ebda, ebda + 1024) : nullptr;
     return found ? found : search(0xe0000, 0x100000);
 }
@@ -79,10 +81,13 @@ void use_table(std::span<const std::uint8_t> table, AcpiMachine& out) {
 void read_acpi_tables(const BootInformation& boot, AcpiMachine& out) {
     if (const std::uint8_t* rsdp = find_rsdp(boot)) {
         const bool extended = rsdp[15] >= 2;
-        const auto root = table_at(extended ? read<std::uint64_t>(rsdp + 24) : read<std::uint32_t>(rsdp + 16));
+        const auto root =
+            table_at(extended ? read<std::uint64_t>(rsdp + 24) : read<std::uint32_t>(rsdp + 16));
         const std::size_t entry = extended ? 8 : 4;
         for (std::size_t at = 36; at + entry <= root.size(); at += entry)
-            use_table(table_at(extended ? read<std::uint64_t>(root.data() + at) : read<std::uint32_t>(root.data() + at)), out);
+            use_table(table_at(extended ? read<std::uint64_t>(root.data() + at)
+                                        : read<std::uint32_t>(root.data() + at)),
+                      out);
     } else {
         log("ACPI: no tables found");
     }

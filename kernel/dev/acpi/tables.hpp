@@ -1,5 +1,5 @@
-// The static ACPI tables that the kernel needs (ACPI 6.5, chapter 5): MADT, FADT, HPET, and \_S5 of the DSDT.
-// No AML is run.
+// The static ACPI tables that the kernel needs (ACPI 6.5, chapter 5): MADT, FADT, HPET, and \_S5 of
+// the DSDT. No AML is run.
 #pragma once
 
 #include <kernel/mm/physical.hpp>

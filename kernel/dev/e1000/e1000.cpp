@@ -32,7 +32,8 @@ class Controller final : public Nic {
   public:
     Result<> initialize(pci::Device& device) {
         device.enable(pci::kCommandMemory | pci::kCommandBusMaster);
-        registers_ = static_cast<volatile std::uint8_t*>(SKEP_TRY(device.map(0, 0, kRegisterSpace)));
+        registers_ =
+            static_cast<volatile std::uint8_t*>(SKEP_TRY(device.map(0, 0, kRegisterSpace)));
         SKEP_TRY(reset());
         SKEP_TRY(read_mac());
         SKEP_TRY(set_up_receive());
@@ -80,8 +81,8 @@ class Controller final : public Nic {
                 break;
             std::atomic_thread_fence(std::memory_order_acquire);
             // A frame longer than one buffer cannot come: long packets are not enabled.
-            if ((descriptor.status & kReceiveEndOfPacket) && !(descriptor.errors & kReceiveFrameErrors) &&
-                descriptor.length <= kBufferSize)
+            if ((descriptor.status & kReceiveEndOfPacket) &&
+                !(descriptor.errors & kReceiveFrameErrors) && descriptor.length <= kBufferSize)
                 sink.on_frame({buffer(receive_memory_, receive_next_), descriptor.length});
             descriptor.status = 0;
             last = receive_next_;
@@ -107,10 +108,12 @@ class Controller final : public Nic {
     }
 
     std::uint32_t read(Register reg) const {
-        return *reinterpret_cast<volatile std::uint32_t*>(registers_ + static_cast<std::uint32_t>(reg));
+        return *reinterpret_cast<volatile std::uint32_t*>(registers_ +
+                                                          static_cast<std::uint32_t>(reg));
     }
     void write(Register reg, std::uint32_t value, std::uint32_t index = 0) {
-        *reinterpret_cast<volatile std::uint32_t*>(registers_ + static_cast<std::uint32_t>(reg) + index * 4) = value;
+        *reinterpret_cast<volatile std::uint32_t*>(registers_ + static_cast<std::uint32_t>(reg) +
+                                                   index * 4) = value;
     }
 
     static std::byte* buffer(PhysAddr memory, std::uint32_t index) {
@@ -130,11 +133,12 @@ class Controller final : public Nic {
         return {};
     }
 
-    // From receive address 0, which the controller loads from its EEPROM at reset; where it does not, from
-    // the EEPROM's first three words (5.6).
+    // From receive address 0, which the controller loads from its EEPROM at reset; where it does
+    // not, from the EEPROM's first three words (5.6).
     Result<> read_mac() {
         const std::uint32_t high = read(Register::Rah0);
-        std::uint32_t words[3] = {read(Register::Ral0) & 0xffff, read(Register::Ral0) >> 16, high & 0xffff};
+        std::uint32_t words[3] = {read(Register::Ral0) & 0xffff, read(Register::Ral0) >> 16,
+                                  high & 0xffff};
         if (!(high & kRahValid)) {
             for (std::uint32_t i = 0; i < 3; ++i) {
                 write(Register::Eerd, kEerdStart | i << kEerdAddressShift);
@@ -190,7 +194,8 @@ class Controller final : public Nic {
     }
 
     void reclaim() {
-        while (transmit_clean_ != transmit_tail_ && (transmit_ring_[transmit_clean_].status & kTransmitDone))
+        while (transmit_clean_ != transmit_tail_ &&
+               (transmit_ring_[transmit_clean_].status & kTransmitDone))
             transmit_clean_ = next(transmit_clean_);
     }
 

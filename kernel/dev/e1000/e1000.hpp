@@ -1,5 +1,5 @@
-// Intel 8254x Gigabit Ethernet (PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's
-// Manual, revision 4.0): legacy descriptors, no offloads, one interrupt.
+// Intel 8254x Gigabit Ethernet (PCI/PCI-X Family of Gigabit Ethernet Controllers Software
+// Developer's Manual, revision 4.0): legacy descriptors, no offloads, one interrupt.
 #pragma once
 
 #include <kernel/dev/pci/bus.hpp>

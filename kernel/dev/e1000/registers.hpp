@@ -1,4 +1,5 @@
-// Registers, bits and descriptors of the 8254x (Software Developer's Manual 4.0, chapters 3 and 13).
+// Registers, bits and descriptors of the 8254x (Software Developer's Manual 4.0, chapters 3 and
+// 13).
 #pragma once
 
 #include <cstddef>
@@ -59,8 +60,9 @@ inline constexpr std::uint32_t kRctlStripCrc = 1u << 26;  // buffer size bits 0:
 
 inline constexpr std::uint32_t kTctlEnable = 1u << 1;
 inline constexpr std::uint32_t kTctlPadShort = 1u << 3;
-inline constexpr std::uint32_t kTctlCollisions = 0x0f << 4 | 0x40 << 12;  // threshold, distance (13.4.33)
-inline constexpr std::uint32_t kTipgCopper = 10 | 8 << 10 | 6 << 20;      // table 13-77
+inline constexpr std::uint32_t kTctlCollisions =
+    0x0f << 4 | 0x40 << 12;  // threshold, distance (13.4.33)
+inline constexpr std::uint32_t kTipgCopper = 10 | 8 << 10 | 6 << 20;  // table 13-77
 
 struct ReceiveDescriptor {
     std::uint64_t address;

@@ -24,8 +24,8 @@ void attach_driver(Device& device) {
             continue;
         const Result<> attached = driver->attach(device);
         if (!attached)
-            log("pci {:x}:{:x}.{}: {}: not usable, error {}", at.bus, at.device, at.function, driver->name,
-                static_cast<unsigned>(attached.error()));
+            log("pci {:x}:{:x}.{}: {}: not usable, error {}", at.bus, at.device, at.function,
+                driver->name, static_cast<unsigned>(attached.error()));
         return;
     }
 }

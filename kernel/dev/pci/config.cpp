@@ -15,7 +15,8 @@ constexpr std::uint32_t kEnable = 1u << 31;
 SpinLock config_lock{"pci configuration"};
 
 void select(Location at, std::uint8_t offset) {
-    out32(kAddressPort, kEnable | at.bus << 16 | at.device << 11 | at.function << 8 | (offset & 0xfc));
+    out32(kAddressPort,
+          kEnable | at.bus << 16 | at.device << 11 | at.function << 8 | (offset & 0xfc));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// PCI configuration space by configuration mechanism 1 (PCI Local Bus Specification 3.0, 3.2.2.3.2).
+// PCI configuration space by configuration mechanism 1 (PCI Local Bus
+// Specification 3.0, 3.2.2.3.2).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,10 @@ enum Command : std::uint16_t {
 
 inline constexpr std::uint16_t kStatusCapabilities = 0x10;
 
-enum class CapabilityId : std::uint8_t { Msi = 0x05, Vendor = 0x09, MsiX = 0x11 };
+enum class CapabilityId : std::uint8_t {
+    Msi = 0x05,
+    Vendor = 0x09,
+    MsiX = 0x11
+};
 
 }  // namespace skep::kernel::pci

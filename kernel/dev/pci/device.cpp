@@ -54,7 +54,8 @@ Bar Device::bar(unsigned index) const {
 
     // The size shows in the bits that keep ones (6.2.5.1); nothing may decode meanwhile.
     const std::uint16_t command = read16(location_, kCommand);
-    write16(location_, kCommand, command & static_cast<std::uint16_t>(~(kCommandIo | kCommandMemory)));
+    write16(location_, kCommand,
+            command & static_cast<std::uint16_t>(~(kCommandIo | kCommandMemory)));
     write32(location_, at, ~0u);
     const std::uint32_t low_mask = read32(location_, at);
     write32(location_, at, low);
@@ -87,7 +88,8 @@ Result<volatile void*> Device::map(unsigned index, std::uint64_t offset, std::si
 std::optional<std::uint8_t> Device::capability(CapabilityId id, std::uint8_t previous) const {
     if (!(read16(location_, kStatus) & kStatusCapabilities))
         return std::nullopt;
-    std::uint8_t at = previous ? read8(location_, offset_plus(previous, 1)) : read8(location_, kCapabilities);
+    std::uint8_t at =
+        previous ? read8(location_, offset_plus(previous, 1)) : read8(location_, kCapabilities);
     for (unsigned i = 0; i < kMaxCapabilities && (at &= 0xfc) != 0; ++i) {
         if (read8(location_, at) == static_cast<std::uint8_t>(id))
             return at;
@@ -135,8 +137,8 @@ Result<> Device::attach_msix(std::uint32_t index, InterruptHandler handler, void
         return fail(Errno::Inval);
     if (!msix_table_) {
         const std::uint32_t where = read32(location_, offset_plus(*at, 4));
-        const auto table =
-            SKEP_TRY(map(where & kMsixBarMask, where & ~kMsixBarMask, msix_vectors() * kMsixEntrySize));
+        const auto table = SKEP_TRY(
+            map(where & kMsixBarMask, where & ~kMsixBarMask, msix_vectors() * kMsixEntrySize));
         msix_table_ = static_cast<volatile std::uint32_t*>(table);
         const std::uint16_t control = read16(location_, offset_plus(*at, 2));
         write16(location_, offset_plus(*at, 2),

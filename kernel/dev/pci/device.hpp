@@ -1,4 +1,5 @@
-// A PCI function: identity, memory windows, capabilities, interrupts. Found once at boot, never freed.
+// A PCI function: identity, memory windows, capabilities, interrupts. Found once at boot, never
+// freed.
 #pragma once
 
 #include <kernel/base/errno.hpp>
@@ -13,7 +14,11 @@
 namespace skep::kernel::pci {
 
 struct Bar {
-    enum class Kind : std::uint8_t { None, Memory, Io } kind = Kind::None;
+    enum class Kind : std::uint8_t {
+        None,
+        Memory,
+        Io
+    } kind = Kind::None;
     std::uint64_t base = 0, size = 0;
 };
 
@@ -39,8 +44,8 @@ class Device : public ListNode<> {
 
     void enable(std::uint16_t command_bits);  // Command, added to what is set
 
-    // One interrupt for the whole function: MSI if it has it, else the line that the firmware routed.
-    // The handler of a line is also called for its neighbours on the line.
+    // One interrupt for the whole function: MSI if it has it, else the line that the firmware
+    // routed. The handler of a line is also called for its neighbours on the line.
     Result<> attach_interrupt(InterruptHandler handler, void* context);
     // Number of MSI-X vectors, 0 = none.
     std::uint32_t msix_vectors() const;

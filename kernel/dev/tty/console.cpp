@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint32_t kCom1Line = 4;  // ISA IRQ
 // As Linux numbers them (admin-guide/devices.txt).
-constexpr std::uint32_t kTtyMajor = 5, kTtyMinor = 0, kConsoleMinor = 1, kSerialMajor = 4, kSerialMinor = 64;
+constexpr std::uint32_t kTtyMajor = 5, kTtyMinor = 0, kConsoleMinor = 1, kSerialMajor = 4,
+                        kSerialMinor = 64;
 
 // The serial line and, where there is one, the screen show the same.
 class ConsoleOutput final : public TtyDriver {
@@ -57,17 +58,25 @@ Result<> init_console() {
     static ConsoleOutput* output = new (std::nothrow) ConsoleOutput(*uart);
     if (!output)
         return fail(Errno::NoMem);
-    Ref<Tty> tty = SKEP_TRY(make_ref<Tty>(*output, WindowSize{.rows = 24, .columns = 80, .width = 0, .height = 0}));
+    Ref<Tty> tty = SKEP_TRY(
+        make_ref<Tty>(*output, WindowSize{.rows = 24, .columns = 80, .width = 0, .height = 0}));
     Ref<TtyDevice> device = SKEP_TRY(make_ref<TtyDevice>(tty));
     tty->set_device_number(device_number(kTtyMajor, kConsoleMinor));
-    SKEP_TRY(register_device({.name = "console", .permissions = 0600, .number = device_number(kTtyMajor, kConsoleMinor)}, device));
-    SKEP_TRY(register_device({.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)}, device));
+    SKEP_TRY(register_device(
+        {.name = "console", .permissions = 0600, .number = device_number(kTtyMajor, kConsoleMinor)},
+        device));
+    SKEP_TRY(register_device(
+        {.name = "ttyS0", .permissions = 0620, .number = device_number(kSerialMajor, kSerialMinor)},
+        device));
     Ref<ControllingTtyDevice> controlling = SKEP_TRY(make_ref<ControllingTtyDevice>());
-    SKEP_TRY(register_device({.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)}, controlling));
+    SKEP_TRY(register_device(
+        {.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)},
+        controlling));
     SKEP_TRY(register_ptys());
     if (init_screen())
         if (auto keyboard = start_keyboard(*tty); !keyboard)
-            log("console: a screen, but no keyboard (error {})", static_cast<unsigned>(keyboard.error()));
+            log("console: a screen, but no keyboard (error {})",
+                static_cast<unsigned>(keyboard.error()));
     return uart->start(*tty, kCom1Line);
 }
 

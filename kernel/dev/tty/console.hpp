@@ -1,4 +1,5 @@
-// The terminal on COM1: /dev/console and /dev/ttyS0, and /dev/tty, a process's controlling terminal.
+// The terminal on COM1: /dev/console and /dev/ttyS0, and /dev/tty, a process's controlling
+// terminal.
 #pragma once
 
 #include <kernel/base/errno.hpp>

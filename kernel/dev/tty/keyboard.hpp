@@ -1,5 +1,5 @@
-// From a PS/2 keyboard's scan codes (set 1, as the i8042 translates them; US layout) to the bytes that a terminal's
-// program reads. A pure state machine.
+// From a PS/2 keyboard's scan codes (set 1, as the i8042 translates them; US layout) to the bytes
+// that a terminal's program reads. A pure state machine.
 //
 // Not here: lights, key repeat (the keyboard does it), other layouts.
 #pragma once
@@ -16,8 +16,8 @@ class Keyboard {
 
   private:
     bool shift_ = false, control_ = false, alt_ = false, caps_ = false;
-    bool extended_ = false;        // after 0xe0
-    std::uint8_t skip_ = 0;        // of the Pause key's sequence
+    bool extended_ = false;  // after 0xe0
+    std::uint8_t skip_ = 0;  // of the Pause key's sequence
     char buffer_[2];
 };
 

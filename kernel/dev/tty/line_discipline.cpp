@@ -5,13 +5,20 @@
 namespace skep::kernel {
 
 namespace {
-constexpr std::uint8_t kNewline = '\n', kReturn = '\r', kTab = '\t', kBell = 7, kBackspace = 8, kDelete = 0x7f;
+constexpr std::uint8_t kNewline = '\n', kReturn = '\r', kTab = '\t', kBell = 7, kBackspace = 8,
+                       kDelete = 0x7f;
 constexpr std::size_t kTabStop = 8;
 
-bool is_control(std::uint8_t byte) { return byte < 0x20 || byte == kDelete; }
-bool is_space(std::uint8_t byte) { return byte == ' ' || byte == kTab; }
+bool is_control(std::uint8_t byte) {
+    return byte < 0x20 || byte == kDelete;
+}
+bool is_space(std::uint8_t byte) {
+    return byte == ' ' || byte == kTab;
+}
 // A byte inside a UTF-8 sequence, which is erased with the byte that starts it.
-bool is_continuation(std::uint8_t byte) { return (byte & 0xc0) == 0x80; }
+bool is_continuation(std::uint8_t byte) {
+    return (byte & 0xc0) == 0x80;
+}
 }  // namespace
 
 TtySignal LineDiscipline::signal_of(std::uint8_t byte) const {
@@ -112,7 +119,8 @@ void LineDiscipline::echo(std::uint8_t byte, OutputSink& sink) {
             put_one(byte, sink);
         return;
     }
-    if ((settings_.local & kLocalEchoControl) && is_control(byte) && byte != kNewline && byte != kTab) {
+    if ((settings_.local & kLocalEchoControl) && is_control(byte) && byte != kNewline &&
+        byte != kTab) {
         put_one('^', sink);
         put_one(byte ^ 0x40, sink);
         return;

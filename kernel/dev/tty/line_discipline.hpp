@@ -1,6 +1,6 @@
-// The rules between a terminal's keys and a program's read(), and between write() and the screen: canonical
-// lines with editing, echo, signal characters, raw mode, output translation. A pure state machine: the owner
-// locks, delivers the signals and sends the output.
+// The rules between a terminal's keys and a program's read(), and between write() and the screen:
+// canonical lines with editing, echo, signal characters, raw mode, output translation. A pure state
+// machine: the owner locks, delivers the signals and sends the output.
 //
 // Not here: parity marks, XON/XOFF towards the device, ^O, ^T.
 #pragma once
@@ -13,7 +13,12 @@
 
 namespace skep::kernel {
 
-enum class TtySignal : std::uint8_t { None, Interrupt, Quit, Suspend };
+enum class TtySignal : std::uint8_t {
+    None,
+    Interrupt,
+    Quit,
+    Suspend
+};
 
 class OutputSink {
   public:
@@ -27,7 +32,8 @@ class LineDiscipline {
   public:
     static constexpr std::size_t kInputCapacity = 4096;  // MAX_CANON and MAX_INPUT
 
-    // One byte from the device. Echo goes to `echo`. -> the signal that the foreground group is to get.
+    // One byte from the device. Echo goes to `echo`. -> the signal that the foreground group is to
+    // get.
     TtySignal input(std::uint8_t byte, OutputSink& echo);
     // Bytes of a program; those translated go to the sink.
     void output(std::span<const std::uint8_t> bytes, OutputSink& sink);
@@ -35,8 +41,12 @@ class LineDiscipline {
     // How much read() may take now: in canonical mode up to the end of the first line.
     bool can_read() const;
     std::size_t available() const;
-    // How many more bytes input() would keep; in canonical mode a line that has not ended always takes more, and loses it.
-    std::size_t room() const { return canonical() && !complete_ ? kInputCapacity : kInputCapacity - 1 - std::min(used_, kInputCapacity - 1); }
+    // How many more bytes input() would keep; in canonical mode a line that has not ended always
+    // takes more, and loses it.
+    std::size_t room() const {
+        return canonical() && !complete_ ? kInputCapacity
+                                         : kInputCapacity - 1 - std::min(used_, kInputCapacity - 1);
+    }
     // Takes up to `to.size()` bytes. 0 with `*end_of_file`: ^D at the start of a line.
     std::size_t read(std::span<std::uint8_t> to, bool* end_of_file);
 
@@ -48,7 +58,11 @@ class LineDiscipline {
 
   private:
     // In the ring beside the byte: where lines end.
-    enum Mark : std::uint8_t { kPlain, kLineEnd, kEndOfFile };
+    enum Mark : std::uint8_t {
+        kPlain,
+        kLineEnd,
+        kEndOfFile
+    };
     struct Cell {
         std::uint8_t byte;
         Mark mark;

@@ -9,7 +9,9 @@ namespace {
 
 struct Screen final : OutputSink {
     std::string text;
-    void put(std::span<const std::uint8_t> bytes) override { text.append(bytes.begin(), bytes.end()); }
+    void put(std::span<const std::uint8_t> bytes) override {
+        text.append(bytes.begin(), bytes.end());
+    }
 };
 
 class LineDisciplineTest : public ::testing::Test {
@@ -17,7 +19,8 @@ class LineDisciplineTest : public ::testing::Test {
     TtySignal type(std::string_view keys) {
         TtySignal last = TtySignal::None;
         for (char c : keys)
-            if (TtySignal s = line_.input(static_cast<std::uint8_t>(c), screen_); s != TtySignal::None)
+            if (TtySignal s = line_.input(static_cast<std::uint8_t>(c), screen_);
+                s != TtySignal::None)
                 last = s;
         return last;
     }
@@ -53,11 +56,17 @@ TEST_F(LineDisciplineTest, LinesAreReadWhole) {
 }
 
 TEST_F(LineDisciplineTest, Editing) {
-    type("abx\x7f" "c d e\x17\r");
+    type(
+        "abx\x7f"
+        "c d e\x17\r");
     EXPECT_EQ(read(), "abc d \n");
-    type("gone\x15" "kept\r");
+    type(
+        "gone\x15"
+        "kept\r");
     EXPECT_EQ(read(), "kept\n");
-    type("\xc3\xa4\x7f" "a\r");  // one erase for one UTF-8 character
+    type(
+        "\xc3\xa4\x7f"
+        "a\r");  // one erase for one UTF-8 character
     EXPECT_EQ(read(), "a\n");
     screen_.text.clear();
     type("\x7f");  // nothing to erase

@@ -1,5 +1,5 @@
-// The i8042 keyboard controller (IBM PC/AT Technical Reference, "Keyboard Controller"): scan codes come on IRQ 1; a
-// thread hands their bytes to the terminal.
+// The i8042 keyboard controller (IBM PC/AT Technical Reference, "Keyboard Controller"): scan codes
+// come on IRQ 1; a thread hands their bytes to the terminal.
 #include <kernel/dev/interrupt.hpp>
 #include <kernel/dev/port_io.hpp>
 #include <kernel/dev/random.hpp>
@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::uint16_t kData = 0x60, kStatus = 0x64, kCommand = 0x64;
 constexpr std::uint8_t kOutputFull = 1, kInputFull = 2, kFromMouse = 0x20;
-constexpr std::uint8_t kReadConfiguration = 0x20, kWriteConfiguration = 0x60, kEnableKeyboard = 0xae;
+constexpr std::uint8_t kReadConfiguration = 0x20, kWriteConfiguration = 0x60,
+                       kEnableKeyboard = 0xae;
 constexpr std::uint8_t kKeyboardInterrupt = 0x01, kKeyboardClockOff = 0x10, kTranslate = 0x40;
 constexpr std::uint32_t kKeyboardLine = 1;  // ISA IRQ
 constexpr int kSpins = 100'000;
@@ -94,7 +95,8 @@ Result<> KeyboardInput::start() {
     out8(kCommand, kWriteConfiguration);
     if (!wait_status(kInputFull, 0))
         return fail(Errno::Io);
-    out8(kData, static_cast<std::uint8_t>((configuration | kKeyboardInterrupt | kTranslate) & ~kKeyboardClockOff));
+    out8(kData, static_cast<std::uint8_t>((configuration | kKeyboardInterrupt | kTranslate) &
+                                          ~kKeyboardClockOff));
     if (!wait_status(kInputFull, 0))
         return fail(Errno::Io);
     out8(kCommand, kEnableKeyboard);

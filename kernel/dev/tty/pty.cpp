@@ -48,7 +48,9 @@ std::string_view node_name(std::uint32_t number, std::span<char> buffer) {
 }  // namespace
 
 PtyTerminal::PtyTerminal(std::uint32_t number, bool locked)
-    : Tty(static_cast<TtyDriver&>(*this), WindowSize{0, 0, 0, 0}), number_(number), locked_(locked) {}
+    : Tty(static_cast<TtyDriver&>(*this), WindowSize{0, 0, 0, 0}),
+      number_(number),
+      locked_(locked) {}
 
 Result<Ref<File>> PtyTerminal::open(std::uint32_t flags) {
     if (locked_.load(std::memory_order_relaxed))
@@ -106,7 +108,8 @@ void PtyTerminal::input_taken() {
 
 class PtyMaster final : public File {
   public:
-    PtyMaster(Ref<PtyTerminal> terminal, std::uint32_t flags) : File(FileKind::Tty, flags), terminal_(std::move(terminal)) {}
+    PtyMaster(Ref<PtyTerminal> terminal, std::uint32_t flags)
+        : File(FileKind::Tty, flags), terminal_(std::move(terminal)) {}
     ~PtyMaster() override { on_last_close(); }
 
     Result<std::size_t> read(Uio&, std::uint64_t*) override;
@@ -198,12 +201,23 @@ Result<std::size_t> PtyMaster::write(Uio& uio, std::uint64_t*) {
 
 Result<std::uint64_t> PtyMaster::ioctl(std::uint64_t request, UserAddr argument) {
     switch (request) {
-        case kIoctlPtyNumber: SKEP_TRY(copy_out(argument, terminal_->number())); return 0;
-        case kIoctlPtySetLock: terminal_->locked_ = SKEP_TRY(copy_in<std::int32_t>(argument)) != 0; return 0;
-        case kIoctlPtyGetLock: SKEP_TRY(copy_out(argument, std::int32_t{terminal_->locked_})); return 0;
-        case kIoctlBytesReadable: SKEP_TRY(copy_out(argument, static_cast<std::int32_t>(amount(kReadable)))); return 0;
-        case kIoctlBytesWritable: SKEP_TRY(copy_out(argument, std::int32_t{0})); return 0;
-        default: return fail(Errno::NoTty);
+        case kIoctlPtyNumber:
+            SKEP_TRY(copy_out(argument, terminal_->number()));
+            return 0;
+        case kIoctlPtySetLock:
+            terminal_->locked_ = SKEP_TRY(copy_in<std::int32_t>(argument)) != 0;
+            return 0;
+        case kIoctlPtyGetLock:
+            SKEP_TRY(copy_out(argument, std::int32_t{terminal_->locked_}));
+            return 0;
+        case kIoctlBytesReadable:
+            SKEP_TRY(copy_out(argument, static_cast<std::int32_t>(amount(kReadable))));
+            return 0;
+        case kIoctlBytesWritable:
+            SKEP_TRY(copy_out(argument, std::int32_t{0}));
+            return 0;
+        default:
+            return fail(Errno::NoTty);
     }
 }
 
@@ -246,8 +260,12 @@ Result<Ref<File>> open_pty_master(std::uint32_t flags, bool locked) {
         master = SKEP_TRY(make_ref<PtyMaster>(terminal, flags));
         Ref<TerminalDevice> device = SKEP_TRY(make_ref<TerminalDevice>(terminal));
         std::array<char, 24> name;
-        return register_device({.name = node_name(number, name), .permissions = 0620, .user = current_caller().user,
-                                           .group = kTtyGroup, .number = device_number(kTerminalMajor, number)}, device);
+        return register_device({.name = node_name(number, name),
+                                .permissions = 0620,
+                                .user = current_caller().user,
+                                .group = kTtyGroup,
+                                .number = device_number(kTerminalMajor, number)},
+                               device);
     };
     if (auto made = make(); !made) {
         if (!master)
@@ -259,7 +277,9 @@ Result<Ref<File>> open_pty_master(std::uint32_t flags, bool locked) {
 
 Result<> register_ptys() {
     Ref<MasterDevice> device = SKEP_TRY(make_ref<MasterDevice>());
-    return register_device({.name = "ptmx", .permissions = 0666, .number = device_number(kMasterMajor, kMasterMinor)}, device);
+    return register_device(
+        {.name = "ptmx", .permissions = 0666, .number = device_number(kMasterMajor, kMasterMinor)},
+        device);
 }
 
 }  // namespace skep::kernel

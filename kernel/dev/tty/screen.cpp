@@ -21,11 +21,11 @@ constexpr std::uint8_t kCursorHigh = 0x0e, kCursorLow = 0x0f;
 constexpr std::size_t kCells = TextScreen::kColumns * TextScreen::kRows;
 
 SpinLock screen_lock{"screen"};
-// Video memory is slow, to read above all: the picture is made here, and only what changed goes there.
+// Video memory is slow, to read above all: the picture is made here, and only what changed goes
+// there.
 TextScreen::Cell picture[kCells], shown[kCells];
 volatile TextScreen::Cell* video;
 std::optional<TextScreen> screen;
-
 
 template <typename T>
 T bios_data(std::uint64_t address) {
@@ -51,7 +51,8 @@ void show() {
 }  // namespace
 
 bool init_screen() {
-    if (bios_data<std::uint8_t>(kVideoMode) != kColourText || bios_data<std::uint16_t>(kVideoColumns) != TextScreen::kColumns ||
+    if (bios_data<std::uint8_t>(kVideoMode) != kColourText ||
+        bios_data<std::uint16_t>(kVideoColumns) != TextScreen::kColumns ||
         bios_data<std::uint16_t>(kCrtcPort) != kCrtc)
         return false;
     SpinGuard guard(screen_lock);

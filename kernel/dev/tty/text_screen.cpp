@@ -5,7 +5,8 @@
 namespace skep::kernel {
 
 namespace {
-constexpr std::uint8_t kBell = 7, kBackspace = 8, kTab = 9, kLineFeed = 10, kReturn = 13, kEscape = 27;
+constexpr std::uint8_t kBell = 7, kBackspace = 8, kTab = 9, kLineFeed = 10, kReturn = 13,
+                       kEscape = 27;
 constexpr std::size_t kTabStop = 8;
 constexpr std::uint8_t kBright = 8;
 // ANSI counts colours red first, VGA blue first.
@@ -78,12 +79,23 @@ void TextScreen::put(std::uint8_t byte) {
         return;
     }
     switch (byte) {
-        case kEscape: state_ = State::Escape; return;
-        case kBell: return;
-        case kReturn: column_ = 0; break;
-        case kLineFeed: line_feed(); break;
-        case kBackspace: column_ -= column_ > 0; break;
-        case kTab: column_ = std::min(column_ / kTabStop * kTabStop + kTabStop, kColumns - 1); break;
+        case kEscape:
+            state_ = State::Escape;
+            return;
+        case kBell:
+            return;
+        case kReturn:
+            column_ = 0;
+            break;
+        case kLineFeed:
+            line_feed();
+            break;
+        case kBackspace:
+            column_ -= column_ > 0;
+            break;
+        case kTab:
+            column_ = std::min(column_ / kTabStop * kTabStop + kTabStop, kColumns - 1);
+            break;
         default:
             if (byte >= ' ' && byte < 0x7f)
                 show(byte);
@@ -97,11 +109,21 @@ void TextScreen::put(std::uint8_t byte) {
 void TextScreen::control(std::uint8_t final) {
     const std::size_t amount = parameter(0, 1);
     switch (final) {
-        case 'A': row_ -= std::min(amount, row_); break;
-        case 'B': row_ = std::min(row_ + amount, kRows - 1); break;
-        case 'C': column_ = std::min(column_ + amount, kColumns - 1); break;
-        case 'D': column_ -= std::min(amount, column_); break;
-        case 'G': column_ = std::min(amount, kColumns) - 1; break;
+        case 'A':
+            row_ -= std::min(amount, row_);
+            break;
+        case 'B':
+            row_ = std::min(row_ + amount, kRows - 1);
+            break;
+        case 'C':
+            column_ = std::min(column_ + amount, kColumns - 1);
+            break;
+        case 'D':
+            column_ -= std::min(amount, column_);
+            break;
+        case 'G':
+            column_ = std::min(amount, kColumns) - 1;
+            break;
         case 'H':
         case 'f':
             row_ = std::min(amount, kRows) - 1;
@@ -115,11 +137,15 @@ void TextScreen::control(std::uint8_t final) {
             break;
         case 'K': {
             const std::size_t start = row_ * kColumns;
-            erase(parameter(0, 0) == 0 ? cursor() : start, parameters_[0] == 1 ? cursor() + 1 : start + kColumns);
+            erase(parameter(0, 0) == 0 ? cursor() : start,
+                  parameters_[0] == 1 ? cursor() + 1 : start + kColumns);
             break;
         }
-        case 'm': colours(); return;
-        default: return;
+        case 'm':
+            colours();
+            return;
+        default:
+            return;
     }
     wrap_ = false;
 }

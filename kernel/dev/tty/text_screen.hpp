@@ -1,8 +1,9 @@
-// A terminal's picture as VGA text memory has it (mode 3, 80 x 25): what programs that believe in a vt100 print. A pure
-// state machine on a span of cells; the owner locks and brings the picture to the hardware.
+// A terminal's picture as VGA text memory has it (mode 3, 80 x 25): what programs that believe in a
+// vt100 print. A pure state machine on a span of cells; the owner locks and brings the picture to
+// the hardware.
 //
-// Not here: scrolling regions, inserted and deleted lines, other character sets. A byte that is not ASCII shows as '?',
-// a UTF-8 sequence as one.
+// Not here: scrolling regions, inserted and deleted lines, other character sets. A byte that is not
+// ASCII shows as '?', a UTF-8 sequence as one.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@ namespace skep::kernel {
 class TextScreen {
   public:
     static constexpr std::size_t kColumns = 80, kRows = 25;
-    // Character in the low byte, attribute (background, foreground) in the high one: VGA's text mode.
+    // Character in the low byte, attribute (background, foreground) in the high one: VGA's text
+    // mode.
     using Cell = std::uint16_t;
 
     explicit TextScreen(std::span<Cell, kColumns * kRows> cells) : cells_(cells) {}
@@ -22,7 +24,11 @@ class TextScreen {
     std::size_t cursor() const { return row_ * kColumns + column_; }
 
   private:
-    enum class State : std::uint8_t { Text, Escape, Control };
+    enum class State : std::uint8_t {
+        Text,
+        Escape,
+        Control
+    };
     static constexpr std::size_t kParameters = 8;
     static constexpr std::uint8_t kPlain = 0x07;
 

@@ -20,10 +20,14 @@ class TextScreenTest : public ::testing::Test {
             text += static_cast<char>(cells_[number * TextScreen::kColumns + i] & 0xff);
         return text.substr(0, text.find_last_not_of(' ') + 1);
     }
-    unsigned attribute(std::size_t row, std::size_t column) const { return cells_[row * TextScreen::kColumns + column] >> 8; }
+    unsigned attribute(std::size_t row, std::size_t column) const {
+        return cells_[row * TextScreen::kColumns + column] >> 8;
+    }
 
-    std::vector<TextScreen::Cell> cells_ = std::vector<TextScreen::Cell>(TextScreen::kColumns * TextScreen::kRows, 0);
-    TextScreen screen_{std::span<TextScreen::Cell, TextScreen::kColumns * TextScreen::kRows>(cells_.data(), cells_.size())};
+    std::vector<TextScreen::Cell> cells_ =
+        std::vector<TextScreen::Cell>(TextScreen::kColumns * TextScreen::kRows, 0);
+    TextScreen screen_{std::span<TextScreen::Cell, TextScreen::kColumns * TextScreen::kRows>(
+        cells_.data(), cells_.size())};
     void SetUp() override { screen_.clear(); }
 };
 

@@ -223,7 +223,8 @@ Result<std::size_t> Tty::read(Uio& uio, bool nonblocking) {
         return 0;
     std::array<std::uint8_t, 512> buffer;
     bool taken = false;
-    const auto size = take({buffer.data(), std::min(buffer.size(), uio.remaining())}, nonblocking, &taken);
+    const auto size =
+        take({buffer.data(), std::min(buffer.size(), uio.remaining())}, nonblocking, &taken);
     if (taken)
         driver_.input_taken();
     return uio.put(buffer.data(), SKEP_TRY(size));
@@ -356,7 +357,8 @@ Result<> Tty::make_controlling(bool steal) {
     if (present && present.get() != this)
         return fail(Errno::Perm);
     SpinGuard guard(state_lock_);
-    // A terminal that has hung up stays without a session: whoever finds one by its session may keep it.
+    // A terminal that has hung up stays without a session: whoever finds one by its session may
+    // keep it.
     if (hung_up_)
         return fail(Errno::Io);
     if (session_ == job.session)

@@ -1,8 +1,8 @@
-// A terminal: a line discipline between a driver (the 16550, the master side of a pty) and the programs that have
-// it open, with the job control of its session.
+// A terminal: a line discipline between a driver (the 16550, the master side of a pty) and the
+// programs that have it open, with the job control of its session.
 //
-// Locks: lock_ (sleeps) for the line discipline, taken first; state_lock_ (spins) for who waits and whose the
-// terminal is. input() comes from a thread of the driver's, never from an interrupt.
+// Locks: lock_ (sleeps) for the line discipline, taken first; state_lock_ (spins) for who waits and
+// whose the terminal is. input() comes from a thread of the driver's, never from an interrupt.
 #pragma once
 
 #include <kernel/base/make.hpp>
@@ -18,7 +18,8 @@ class TtyDriver {
   public:
     // Sends bytes to the device; may wait. Not every byte need be taken. -> how many were.
     virtual std::size_t write(std::span<const std::uint8_t>) = 0;
-    // How many bytes write() would take now without waiting; programs wait for more. output_drained() says when.
+    // How many bytes write() would take now without waiting; programs wait for more.
+    // output_drained() says when.
     virtual std::size_t room() { return ~std::size_t{0}; }
     // A program has read: there may be room for more input. Called without the terminal's locks.
     virtual void input_taken() {}
@@ -27,7 +28,11 @@ class TtyDriver {
     ~TtyDriver() = default;
 };
 
-enum class ApplyWhen : std::uint8_t { Now, AfterOutput, AfterOutputFlushingInput };
+enum class ApplyWhen : std::uint8_t {
+    Now,
+    AfterOutput,
+    AfterOutputFlushingInput
+};
 
 class Tty : public RefCounted, public ListNode<> {
   public:
@@ -41,8 +46,8 @@ class Tty : public RefCounted, public ListNode<> {
 
     // From the driver.
     void input(std::span<const std::uint8_t> bytes);
-    void hang_up();         // reads end, writes fail, the session is told and loses its terminal
-    void output_drained();  // there is room again
+    void hang_up();            // reads end, writes fail, the session is told and loses its terminal
+    void output_drained();     // there is room again
     std::size_t input_room();  // how many bytes input() would keep
 
     Result<std::size_t> read(Uio&, bool nonblocking);
@@ -58,9 +63,9 @@ class Tty : public RefCounted, public ListNode<> {
     void set_window_size(const WindowSize&);
 
     // Job control. NoTty: it is not the caller's controlling terminal.
-    void opened_by_session_leader();     // becomes the controlling terminal if the session has none
+    void opened_by_session_leader();  // becomes the controlling terminal if the session has none
     Result<> make_controlling(bool steal);  // TIOCSCTTY: Perm
-    Result<> give_up_controlling();      // TIOCNOTTY
+    Result<> give_up_controlling();         // TIOCNOTTY
     Result<std::int32_t> foreground_group(bool from_master = false);
     Result<> set_foreground_group(std::int32_t group);
     Result<std::int32_t> session();

@@ -13,7 +13,12 @@ namespace skep::kernel {
 
 namespace {
 
-enum Register : std::uint16_t { kData = 0, kInterruptEnable = 1, kInterruptIdentify = 2, kLineStatus = 5 };
+enum Register : std::uint16_t {
+    kData = 0,
+    kInterruptEnable = 1,
+    kInterruptIdentify = 2,
+    kLineStatus = 5
+};
 constexpr std::uint8_t kReceiveInterrupt = 1;
 constexpr std::uint8_t kDataReady = 0x01, kTransmitEmpty = 0x20;
 constexpr std::size_t kFifo = 16;
@@ -33,7 +38,8 @@ Result<> Uart16550::start(Tty& tty, std::uint32_t interrupt_line) {
     return {};
 }
 
-// With lock_ held. Reading the identification and all data makes the line drop, so that the next byte is an edge.
+// With lock_ held. Reading the identification and all data makes the line drop, so that the next
+// byte is an edge.
 void Uart16550::drain() {
     (void)in8(port_ + kInterruptIdentify);
     for (std::size_t i = 0; i < ring_.size() && (in8(port_ + kLineStatus) & kDataReady); i++) {

@@ -1,5 +1,5 @@
-// A 16550 as a terminal's device (PC16550D data sheet, table II). Received bytes come by interrupt; a thread hands
-// them to the line discipline. Sending waits for the transmitter FIFO.
+// A 16550 as a terminal's device (PC16550D data sheet, table II). Received bytes come by interrupt;
+// a thread hands them to the line discipline. Sending waits for the transmitter FIFO.
 #pragma once
 
 #include <kernel/dev/tty/tty.hpp>

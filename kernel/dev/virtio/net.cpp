@@ -67,13 +67,15 @@ class NetDevice final : public Nic {
             reclaim();
         if (free_ == 0)
             return {};
-        return {buffer(transmit_memory_, free_slots_[free_ - 1]) + kHeaderSize, kBufferSize - kHeaderSize};
+        return {buffer(transmit_memory_, free_slots_[free_ - 1]) + kHeaderSize,
+                kBufferSize - kHeaderSize};
     }
 
     void submit(std::size_t size) override {
         const std::uint16_t slot = free_slots_[--free_];
         transmit_.set_buffer(slot, transmit_memory_ + slot * kBufferSize,
-                             static_cast<std::uint32_t>(kHeaderSize + size), VirtQueue::Direction::ToDevice);
+                             static_cast<std::uint32_t>(kHeaderSize + size),
+                             VirtQueue::Direction::ToDevice);
         transmit_.publish(slot);
     }
 
@@ -88,7 +90,8 @@ class NetDevice final : public Nic {
                     break;
                 ++count;
                 if (used->length > kHeaderSize && used->length <= kBufferSize)
-                    sink.on_frame({buffer(receive_memory_, used->id) + kHeaderSize, used->length - kHeaderSize});
+                    sink.on_frame({buffer(receive_memory_, used->id) + kHeaderSize,
+                                   used->length - kHeaderSize});
                 receive_.publish(used->id);
             }
             receive_.notify();
@@ -125,7 +128,8 @@ class NetDevice final : public Nic {
 };
 
 bool matches(const pci::Device& device) {
-    return device.vendor() == kVendor && (device.device() == kTransitionalNet || device.device() == kModernNet);
+    return device.vendor() == kVendor &&
+           (device.device() == kTransitionalNet || device.device() == kModernNet);
 }
 
 Result<> attach(pci::Device& device) {

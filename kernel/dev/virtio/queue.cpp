@@ -13,7 +13,8 @@ constexpr std::uint16_t kUsedNoNotify = 1;          // VIRTQ_USED_F_NO_NOTIFY
 
 }  // namespace
 
-Result<> VirtQueue::create(std::uint16_t index, std::uint16_t most, volatile std::uint16_t* notify) {
+Result<> VirtQueue::create(std::uint16_t index, std::uint16_t most,
+                           volatile std::uint16_t* notify) {
     static_assert(sizeof(Descriptor) == 16 && sizeof(UsedElement) == 8);
     static_assert(sizeof(DriverArea) <= kDeviceOffset - kDriverOffset);
     static_assert(kDeviceOffset + sizeof(DeviceArea) <= kPageSize << kMemoryOrder);
@@ -32,9 +33,11 @@ Result<> VirtQueue::create(std::uint16_t index, std::uint16_t most, volatile std
     return {};
 }
 
-void VirtQueue::set_buffer(std::uint16_t id, PhysAddr address, std::uint32_t length, Direction direction) {
+void VirtQueue::set_buffer(std::uint16_t id, PhysAddr address, std::uint32_t length,
+                           Direction direction) {
     descriptors_[id] = {address.value, length,
-                        direction == Direction::FromDevice ? kDescriptorWrite : std::uint16_t{0}, 0};
+                        direction == Direction::FromDevice ? kDescriptorWrite : std::uint16_t{0},
+                        0};
 }
 
 void VirtQueue::publish(std::uint16_t id) {
@@ -46,7 +49,8 @@ void VirtQueue::notify() {
     if (driver_->index.load(std::memory_order_relaxed) == published_)
         return;
     driver_->index.store(published_, std::memory_order_release);
-    // The device may be about to clear its flag: the index must be out before the flag is read (2.7.13.4).
+    // The device may be about to clear its flag: the index must be out before the flag is read
+    // (2.7.13.4).
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!(device_->flags & kUsedNoNotify))
         *notify_ = index_;
@@ -57,8 +61,8 @@ std::optional<VirtQueue::Used> VirtQueue::take_used() {
         return std::nullopt;
     const UsedElement element = device_->ring[taken_ & (size_ - 1)];
     ++taken_;
-    // A device that names a buffer which does not exist gets its first one back: no memory outside the
-    // queue's buffers is ever touched.
+    // A device that names a buffer which does not exist gets its first one back: no memory outside
+    // the queue's buffers is ever touched.
     const std::uint32_t id = element.id < size_ ? element.id : 0;
     return Used{static_cast<std::uint16_t>(id), element.length};
 }

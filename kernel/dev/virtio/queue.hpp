@@ -1,5 +1,5 @@
-// A split virtqueue (Virtual I/O Device 1.2, 2.7) whose buffers are single descriptors, descriptor i
-// always naming buffer i: what a network or console queue needs. The caller serialises.
+// A split virtqueue (Virtual I/O Device 1.2, 2.7) whose buffers are single descriptors, descriptor
+// i always naming buffer i: what a network or console queue needs. The caller serialises.
 #pragma once
 
 #include <kernel/base/errno.hpp>
@@ -25,10 +25,13 @@ class VirtQueue {
     PhysAddr driver_area() const { return memory_ + kDriverOffset; }
     PhysAddr device_area() const { return memory_ + kDeviceOffset; }
 
-    enum class Direction : std::uint8_t { ToDevice, FromDevice };
+    enum class Direction : std::uint8_t {
+        ToDevice,
+        FromDevice
+    };
     void set_buffer(std::uint16_t id, PhysAddr address, std::uint32_t length, Direction direction);
     void publish(std::uint16_t id);  // the device sees it after notify()
-    void notify();                   // makes published buffers available, tells the device if it asked
+    void notify();  // makes published buffers available, tells the device if it asked
     struct Used {
         std::uint16_t id;
         std::uint32_t length;  // bytes that the device wrote

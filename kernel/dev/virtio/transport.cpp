@@ -34,7 +34,12 @@ constexpr std::uint8_t kCapOffset = 8;
 constexpr std::uint8_t kCapLength = 12;
 constexpr std::uint8_t kCapNotifyMultiplier = 16;
 
-enum StructureType : std::uint8_t { kCommon = 1, kNotify = 2, kIsr = 3, kDevice = 4 };
+enum StructureType : std::uint8_t {
+    kCommon = 1,
+    kNotify = 2,
+    kIsr = 3,
+    kDevice = 4
+};
 
 constexpr std::uint8_t plus(std::uint8_t offset, std::uint8_t more) {
     return static_cast<std::uint8_t>(offset + more);
@@ -65,29 +70,29 @@ Result<> Transport::find_structures() {
             continue;
         const auto bytes = static_cast<volatile std::uint8_t*>(*mapped);
         switch (type) {
-        case kCommon:
-            if (!common_ && length >= sizeof(CommonConfiguration))
-                common_ = static_cast<volatile CommonConfiguration*>(*mapped);
-            break;
-        case kNotify:
-            if (!notify_) {
-                notify_ = bytes;
-                notify_size_ = length;
-                notify_multiplier_ = pci::read32(at, plus(*cap, kCapNotifyMultiplier));
-            }
-            break;
-        case kIsr:
-            if (!isr_ && length >= 1)
-                isr_ = bytes;
-            break;
-        case kDevice:
-            if (!config_) {
-                config_ = bytes;
-                config_size_ = length;
-            }
-            break;
-        default:
-            break;
+            case kCommon:
+                if (!common_ && length >= sizeof(CommonConfiguration))
+                    common_ = static_cast<volatile CommonConfiguration*>(*mapped);
+                break;
+            case kNotify:
+                if (!notify_) {
+                    notify_ = bytes;
+                    notify_size_ = length;
+                    notify_multiplier_ = pci::read32(at, plus(*cap, kCapNotifyMultiplier));
+                }
+                break;
+            case kIsr:
+                if (!isr_ && length >= 1)
+                    isr_ = bytes;
+                break;
+            case kDevice:
+                if (!config_) {
+                    config_ = bytes;
+                    config_size_ = length;
+                }
+                break;
+            default:
+                break;
         }
     }
     return common_ && notify_ && isr_ ? Result<>{} : fail(Errno::NxIo);
@@ -135,7 +140,8 @@ Result<> Transport::set_up_queue(std::uint16_t index, VirtQueue& queue, std::uin
     const std::size_t notify_at = std::size_t{common_->queue_notify_off} * notify_multiplier_;
     if (most == 0 || notify_at + sizeof(std::uint16_t) > notify_size_)
         return fail(Errno::NxIo);
-    SKEP_TRY(queue.create(index, most, reinterpret_cast<volatile std::uint16_t*>(notify_ + notify_at)));
+    SKEP_TRY(
+        queue.create(index, most, reinterpret_cast<volatile std::uint16_t*>(notify_ + notify_at)));
     common_->queue_size = queue.size();
     write64(common_->queue_desc, queue.descriptor_area());
     write64(common_->queue_driver, queue.driver_area());
@@ -158,7 +164,8 @@ void Transport::give_up() {
         common_->device_status = kFailed;
 }
 
-Result<> Transport::attach_interrupt(std::uint16_t vector, InterruptHandler handler, void* context) {
+Result<> Transport::attach_interrupt(std::uint16_t vector, InterruptHandler handler,
+                                     void* context) {
     if (device_.msix_vectors() > vector)
         return device_.attach_msix(vector, handler, context);
     line_interrupts_ = true;

@@ -1,4 +1,5 @@
-// virtio over PCI, modern interface only (Virtual I/O Device 1.2, 4.1). Transitional devices have it too.
+// virtio over PCI, modern interface only (Virtual I/O Device 1.2, 4.1). Transitional devices have
+// it too.
 #pragma once
 
 #include <kernel/dev/pci/device.hpp>
@@ -31,9 +32,10 @@ class Transport {
     // (NxIo), of `wanted` what is. Ends with FEATURES_OK.
     Result<> initialize(std::uint64_t required, std::uint64_t wanted);
     std::uint64_t features() const { return features_; }
-    // Between initialize() and start(). The queue's interrupts come by MSI-X vector `vector` or kNoVector.
+    // Between initialize() and start(). The queue's interrupts come by MSI-X vector `vector` or
+    // kNoVector.
     Result<> set_up_queue(std::uint16_t index, VirtQueue& queue, std::uint16_t vector);
-    void start();  // DRIVER_OK
+    void start();    // DRIVER_OK
     void give_up();  // FAILED
 
     // By MSI-X vector `vector`, or by the line when the device has no MSI-X.

@@ -57,7 +57,8 @@ Result<> create(UserAddr argument) {
     std::memcpy(guest->node, kNodePrefix.data(), kNodePrefix.size());
     std::memcpy(guest->node + kNodePrefix.size(), request.name, sizeof request.name);
     guest->vm = std::move(vm);
-    SKEP_TRY(register_device({.name = guest->node, .permissions = kNodePermissions}, std::move(device)));
+    SKEP_TRY(
+        register_device({.name = guest->node, .permissions = kNodePermissions}, std::move(device)));
     guests.push_back(*guest.release());
     return {};
 }
@@ -125,7 +126,8 @@ void initialize_vmm() {
         return;
     auto device = Ref<Device>::adopt(new (std::nothrow) vmm::ControlDevice);
     const Result<> registered =
-        device ? register_device({.name = "vmmctl", .permissions = vmm::kNodePermissions}, std::move(device))
+        device ? register_device({.name = "vmmctl", .permissions = vmm::kNodePermissions},
+                                 std::move(device))
                : fail(Errno::NoMem);
     if (!registered)
         log("vmm: no /dev/vmmctl, error {}", registered.error());

@@ -1,8 +1,8 @@
 #include <kernel/dev/vmm/cpuid.hpp>
 
+#include <kernel/include/uapi/skep/vmm.h>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/dev/vmm/hv_call.hpp>
-#include <kernel/include/uapi/skep/vmm.h>
 
 #include <algorithm>
 #include <span>
@@ -15,12 +15,13 @@ constexpr std::uint32_t kSubleafMatters = 1;
 constexpr std::size_t kMaxEntries = 128;
 static_assert(kMaxEntries * sizeof(abi::CpuidEntry) <= kPageSize);
 
-// Leaves that describe the processor and what hv virtualizes. Not listed, so that they read as zero: MONITOR, power,
-// performance counters, SGX, processor trace, resource allocation, memory encryption, SVM; topology by
-// leaf 0xB is the guest's own.
-constexpr std::uint32_t kLeaves[] = {0, 1, 2, 4, 7, 0xd, 0x15, 0x16,
-                                     0x8000'0000, 0x8000'0001, 0x8000'0002, 0x8000'0003, 0x8000'0004,
-                                     0x8000'0005, 0x8000'0006, 0x8000'0007, 0x8000'0008, 0x8000'001d};
+// Leaves that describe the processor and what hv virtualizes. Not listed, so that they read as
+// zero: MONITOR, power, performance counters, SGX, processor trace, resource allocation, memory
+// encryption, SVM; topology by leaf 0xB is the guest's own.
+constexpr std::uint32_t kLeaves[] = {
+    0,           1,           2,           4,           7,           0xd,
+    0x15,        0x16,        0x8000'0000, 0x8000'0001, 0x8000'0002, 0x8000'0003,
+    0x8000'0004, 0x8000'0005, 0x8000'0006, 0x8000'0007, 0x8000'0008, 0x8000'001d};
 constexpr std::uint32_t kLastBasic = 0x16, kLastExtended = 0x8000'001d;
 constexpr std::uint32_t kExtended = 0x8000'0000;
 
@@ -29,7 +30,14 @@ class Table {
     explicit Table(abi::CpuidEntry* entries) : entries_(entries) {}
     void add(std::uint32_t leaf, std::uint32_t subleaf, std::uint32_t flags) {
         if (count_ < kMaxEntries)
-            entries_[count_++] = {.leaf = leaf, .subleaf = subleaf, .flags = flags, .eax = 0, .ebx = 0, .ecx = 0, .edx = 0, .reserved = 0};
+            entries_[count_++] = {.leaf = leaf,
+                                  .subleaf = subleaf,
+                                  .flags = flags,
+                                  .eax = 0,
+                                  .ebx = 0,
+                                  .ecx = 0,
+                                  .edx = 0,
+                                  .reserved = 0};
     }
     std::size_t count() const { return count_; }
 
@@ -40,27 +48,27 @@ class Table {
 
 void add_leaf(Table& table, std::uint32_t leaf) {
     switch (leaf) {
-    case 4:
-    case 0x8000'001d:  // caches, until one of type 0
-        for (std::uint32_t i = 0; i < 8 && cpuid(leaf, i).eax & 0x1f; ++i)
-            table.add(leaf, i, kSubleafMatters);
-        break;
-    case 7:
-        for (std::uint32_t i = 0; i <= std::min(cpuid(leaf).eax, 2u); ++i)
-            table.add(leaf, i, kSubleafMatters);
-        break;
-    case 0xd: {  // XSAVE components that XCR0 can enable
-        table.add(leaf, 0, kSubleafMatters);
-        table.add(leaf, 1, kSubleafMatters);
-        const std::uint64_t components = host_info().xcr0_supported;
-        for (std::uint32_t i = 2; i < 63; ++i) {
-            if (components >> i & 1)
+        case 4:
+        case 0x8000'001d:  // caches, until one of type 0
+            for (std::uint32_t i = 0; i < 8 && cpuid(leaf, i).eax & 0x1f; ++i)
                 table.add(leaf, i, kSubleafMatters);
+            break;
+        case 7:
+            for (std::uint32_t i = 0; i <= std::min(cpuid(leaf).eax, 2u); ++i)
+                table.add(leaf, i, kSubleafMatters);
+            break;
+        case 0xd: {  // XSAVE components that XCR0 can enable
+            table.add(leaf, 0, kSubleafMatters);
+            table.add(leaf, 1, kSubleafMatters);
+            const std::uint64_t components = host_info().xcr0_supported;
+            for (std::uint32_t i = 2; i < 63; ++i) {
+                if (components >> i & 1)
+                    table.add(leaf, i, kSubleafMatters);
+            }
+            break;
         }
-        break;
-    }
-    default:
-        table.add(leaf, 0, 0);
+        default:
+            table.add(leaf, 0, 0);
     }
 }
 

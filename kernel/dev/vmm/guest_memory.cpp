@@ -68,7 +68,8 @@ Result<ObjectPage> GuestMemory::page(std::uint64_t index, bool) {
         const std::uint64_t first = slot.gpa() / kPageSize;
         const std::uint64_t frame = (index - first) / kPagesPerFrame;
         if (index >= first && frame < slot.frames().size())
-            return ObjectPage{.frame = slot.frames()[frame], .order = kLargeOrder, .counted = false};
+            return ObjectPage{
+                .frame = slot.frames()[frame], .order = kLargeOrder, .counted = false};
     }
     return fail(Errno::Fault);
 }

@@ -1,5 +1,6 @@
-// A guest's memory as a VmObject: RAM at offset = guest-physical address, VcpuPages from VMM_PAGE_OFFSET
-// on. It lives as long as a process maps it, so longer than the guest itself if need be.
+// A guest's memory as a VmObject: RAM at offset = guest-physical address, VcpuPages from
+// VMM_PAGE_OFFSET on. It lives as long as a process maps it, so longer than the guest itself if
+// need be.
 #pragma once
 
 #include <kernel/base/list.hpp>

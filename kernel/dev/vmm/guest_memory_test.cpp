@@ -1,5 +1,5 @@
-#include <kernel/dev/vmm/guest_memory.hpp>
 #include <kernel/include/uapi/skep/vmm.h>
+#include <kernel/dev/vmm/guest_memory.hpp>
 #include <kernel/testing/host.hpp>
 
 #include <gtest/gtest.h>
@@ -23,7 +23,8 @@ TEST(GuestMemory, ShowsRamByGuestPhysicalAddress) {
         MemorySlot* low = MemorySlot::create(0, kLarge);
         ASSERT_TRUE(ram->add(high) && ram->add(low));
         const auto* bytes = static_cast<const std::uint8_t*>(direct_map(high->frames()[1]));
-        EXPECT_TRUE(bytes[0] == 0 && std::memcmp(bytes, bytes + 1, kLarge - 1) == 0) << "not zeroed";
+        EXPECT_TRUE(bytes[0] == 0 && std::memcmp(bytes, bytes + 1, kLarge - 1) == 0)
+            << "not zeroed";
 
         const auto page = ram->page((5 * kLarge + 4096) / kPageSize, true);
         ASSERT_TRUE(page);
@@ -49,7 +50,8 @@ TEST(GuestMemory, RefusesOverlap) {
 
 TEST(GuestMemory, CoversWhatIsThereOnly) {
     const auto ram = memory();
-    ASSERT_TRUE(ram->add(MemorySlot::create(0, 2 * kLarge)) && ram->add(MemorySlot::create(2 * kLarge, kLarge)));
+    ASSERT_TRUE(ram->add(MemorySlot::create(0, 2 * kLarge)) &&
+                ram->add(MemorySlot::create(2 * kLarge, kLarge)));
     EXPECT_TRUE(ram->covers(0, 3 * kLarge));
     EXPECT_TRUE(ram->covers(kLarge, kPageSize));
     EXPECT_FALSE(ram->covers(0, 3 * kLarge + kPageSize));

@@ -6,21 +6,21 @@ namespace skep::kernel::vmm {
 
 Errno to_errno(abi::Error error) {
     switch (error) {
-    case abi::Error::NoEntity:
-        return Errno::NoEnt;
-    case abi::Error::Exists:
-        return Errno::Exist;
-    case abi::Error::NoMemory:
-        return Errno::NoMem;
-    case abi::Error::Busy:
-        return Errno::Busy;
-    case abi::Error::Denied:
-        return Errno::Perm;
-    case abi::Error::Unsupported:
-    case abi::Error::NoCall:
-        return Errno::OpNotSupp;
-    case abi::Error::Invalid:
-        break;
+        case abi::Error::NoEntity:
+            return Errno::NoEnt;
+        case abi::Error::Exists:
+            return Errno::Exist;
+        case abi::Error::NoMemory:
+            return Errno::NoMem;
+        case abi::Error::Busy:
+            return Errno::Busy;
+        case abi::Error::Denied:
+            return Errno::Perm;
+        case abi::Error::Unsupported:
+        case abi::Error::NoCall:
+            return Errno::OpNotSupp;
+        case abi::Error::Invalid:
+            break;
     }
     return Errno::Inval;
 }

@@ -43,8 +43,8 @@ Nanoseconds Vcpu::deadline() const {
     return sum >= kForever ? kForever : static_cast<Nanoseconds>(sum) + 1;
 }
 
-// The interrupt itself has ended a run on this CPU. A run elsewhere, whose thread has moved since it
-// armed the timer, is interrupted.
+// The interrupt itself has ended a run on this CPU. A run elsewhere, whose thread has moved since
+// it armed the timer, is interrupted.
 void Vcpu::on_deadline(Timer&, void* self) {
     static_cast<Vcpu*>(self)->wake();
 }
@@ -64,9 +64,9 @@ void Vcpu::kick() {
     wake();
 }
 
-// One stretch in the guest. Interrupts are masked from before hv is asked until it has returned: one that
-// comes in between (a kick, say) stays pending and ends the run at once. They are taken natively when
-// the lock is given up.
+// One stretch in the guest. Interrupts are masked from before hv is asked until it has returned:
+// one that comes in between (a kick, say) stays pending and ends the run at once. They are taken
+// natively when the lock is given up.
 Result<> Vcpu::enter() {
     const PreemptOff stay;
     if (timer_deadline_ != abi::kNoDeadline && !hv_has_timer() &&
@@ -124,23 +124,23 @@ Result<> Vcpu::run() {
         if (!entered)
             return entered;
         switch (read_once(page_.reason)) {
-        case abi::ExitReason::Interrupted:
-            if (read_once(page_.immediate_exit))
-                return fail(Errno::Intr);
-            break;
-        case abi::ExitReason::TimerArmed:
-            break;
-        case abi::ExitReason::Pause:
-            yield();
-            break;
-        case abi::ExitReason::WakeVcpus:
-            vm_.wake(read_once(page_.wake_mask));
-            break;
-        case abi::ExitReason::Hlt:
-            SKEP_TRY(sleep());
-            break;
-        default:
-            return {};
+            case abi::ExitReason::Interrupted:
+                if (read_once(page_.immediate_exit))
+                    return fail(Errno::Intr);
+                break;
+            case abi::ExitReason::TimerArmed:
+                break;
+            case abi::ExitReason::Pause:
+                yield();
+                break;
+            case abi::ExitReason::WakeVcpus:
+                vm_.wake(read_once(page_.wake_mask));
+                break;
+            case abi::ExitReason::Hlt:
+                SKEP_TRY(sleep());
+                break;
+            default:
+                return {};
         }
         if (reschedule_)
             yield();

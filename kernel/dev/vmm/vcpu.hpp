@@ -18,8 +18,8 @@ class Vcpu {
     Vcpu(const Vcpu&) = delete;
     Vcpu& operator=(const Vcpu&) = delete;
 
-    // Runs until an exit for the owner. Intr: a signal or kick(). Busy: it runs on another thread. NoEnt: the
-    // guest is being destroyed.
+    // Runs until an exit for the owner. Intr: a signal or kick(). Busy: it runs on another thread.
+    // NoEnt: the guest is being destroyed.
     Result<> run();
     // Makes the current run(), or if there is none the next one, end with Intr.
     void kick();

@@ -1,7 +1,7 @@
 #include <kernel/dev/vmm/vm.hpp>
 
-#include <kernel/base/log.hpp>
 #include <kernel/include/uapi/skep/vmm.h>
+#include <kernel/base/log.hpp>
 #include <kernel/sched/thread.hpp>
 
 #include <new>
@@ -52,8 +52,9 @@ Result<> Vm::map(const MemorySlot& slot) {
         std::size_t end = first + 1;
         while (end < frames.size() && frames[end] == frames[end - 1] + kLargePageSize)
             ++end;
-        const auto mapped = hv_call(Hypercall::VmMap, id_, slot.gpa() + first * kLargePageSize, frames[first].value,
-                                    (end - first) * kLargePageSize, kAllAccess);
+        const auto mapped =
+            hv_call(Hypercall::VmMap, id_, slot.gpa() + first * kLargePageSize, frames[first].value,
+                    (end - first) * kLargePageSize, kAllAccess);
         if (!mapped) {
             if (first > 0)
                 (void)hv_call(Hypercall::VmUnmap, id_, slot.gpa(), first * kLargePageSize);

@@ -1,4 +1,5 @@
-// A guest: hv's VM, its memory and vCPUs. The open node, the registry of names and running vCPUs share it.
+// A guest: hv's VM, its memory and vCPUs. The open node, the registry of names and running vCPUs
+// share it.
 #pragma once
 
 #include <kernel/dev/vmm/guest_memory.hpp>

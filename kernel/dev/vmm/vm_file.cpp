@@ -48,7 +48,8 @@ Result<> VmFile::transfer_fields(UserAddr argument, Hypercall call) {
     const HvBuffer buffer = SKEP_TRY(HvBuffer::create());
     SKEP_TRY(copy_in(buffer.data(), request.fields, size));
     SKEP_TRY(hv_call(call, vm_->id(), request.index, buffer.address(), request.count));
-    return call == Hypercall::VcpuGetFields ? copy_out(request.fields, buffer.data(), size) : Result<>{};
+    return call == Hypercall::VcpuGetFields ? copy_out(request.fields, buffer.data(), size)
+                                            : Result<>{};
 }
 
 Result<> VmFile::get_blob(UserAddr argument, Hypercall call, bool sized) {
@@ -60,7 +61,8 @@ Result<> VmFile::get_blob(UserAddr argument, Hypercall call, bool sized) {
     const HvBuffer buffer = SKEP_TRY(HvBuffer::create());
     const auto used = SKEP_TRY(hv_call(call, vm_->id(), request.index, buffer.address(),
                                        std::min<std::uint64_t>(request.size, kPageSize)));
-    request.size = sized ? static_cast<std::uint32_t>(std::min<std::uint64_t>(used, kPageSize)) : kPageSize;
+    request.size =
+        sized ? static_cast<std::uint32_t>(std::min<std::uint64_t>(used, kPageSize)) : kPageSize;
     SKEP_TRY(copy_out(request.data, buffer.data(), request.size));
     return copy_out(argument, request);
 }
@@ -94,14 +96,17 @@ Result<> VmFile::dirty_log(UserAddr argument) {
     const bool harvest = op == abi::DirtyLogOp::Harvest;
     if (!harvest && op != abi::DirtyLogOp::Start && op != abi::DirtyLogOp::Stop)
         return fail(Errno::Inval);
-    if (request.size == 0 || (request.gpa | request.size) % kPageSize || request.gpa + request.size < request.gpa)
+    if (request.size == 0 || (request.gpa | request.size) % kPageSize ||
+        request.gpa + request.size < request.gpa)
         return fail(Errno::Inval);
     const HvBuffer buffer = SKEP_TRY(HvBuffer::create());
     for (std::uint64_t done = 0; done < request.size;) {
         const std::uint64_t step = std::min(request.size - done, kDirtyLogStep);
-        SKEP_TRY(hv_call(Hypercall::VmDirtyLog, vm_->id(), request.gpa + done, step, request.op, buffer.address()));
+        SKEP_TRY(hv_call(Hypercall::VmDirtyLog, vm_->id(), request.gpa + done, step, request.op,
+                         buffer.address()));
         if (harvest)
-            SKEP_TRY(copy_out(request.bitmap + done / kPageSize / 8, buffer.data(), (step / kPageSize + 7) / 8));
+            SKEP_TRY(copy_out(request.bitmap + done / kPageSize / 8, buffer.data(),
+                              (step / kPageSize + 7) / 8));
         done += step;
     }
     return {};
@@ -113,8 +118,8 @@ Result<> VmFile::inject(UserAddr argument) {
     {
         const HeldVcpu held(vcpu);
         SKEP_TRY(held.check());
-        SKEP_TRY(hv_call(Hypercall::VcpuInject, vm_->id(), request.index, request.kind, request.vector,
-                         request.error_code));
+        SKEP_TRY(hv_call(Hypercall::VcpuInject, vm_->id(), request.index, request.kind,
+                         request.vector, request.error_code));
     }
     vcpu.wake();
     return {};
@@ -125,42 +130,43 @@ Result<std::uint64_t> VmFile::ioctl(std::uint64_t request, UserAddr argument) {
         return fail(Errno::NoEnt);
     const auto done = [&]() -> Result<> {
         switch (request) {
-        // First, as the frequent ones.
-        case uapi::VMM_VCPU_RUN:
-            return (*SKEP_TRY(vm_->vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index))).run();
-        case uapi::VMM_MSI: {
-            const auto msi = SKEP_TRY(copy_in<uapi::VmmMsi>(argument));
-            return vm_->send_msi(msi.address, msi.data);
-        }
-        case uapi::VMM_VCPU_KICK:
-            (*SKEP_TRY(vm_->vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index))).kick();
-            return {};
-        case uapi::VMM_INJECT:
-            return inject(argument);
-        case uapi::VMM_MEM_ADD: {
-            const auto memory = SKEP_TRY(copy_in<uapi::VmmMemAdd>(argument));
-            return vm_->add_memory(memory.gpa, memory.size);
-        }
-        case uapi::VMM_VCPU_CREATE:
-            return vm_->create_vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index);
-        case uapi::VMM_SET_CPUID:
-            return set_cpuid(argument);
-        case uapi::VMM_DIRTY_LOG:
-            return dirty_log(argument);
-        case uapi::VMM_GET_FIELDS:
-            return transfer_fields(argument, Hypercall::VcpuGetFields);
-        case uapi::VMM_SET_FIELDS:
-            return transfer_fields(argument, Hypercall::VcpuSetFields);
-        case uapi::VMM_GET_XSAVE:
-            return get_blob(argument, Hypercall::VcpuGetXsave, true);
-        case uapi::VMM_SET_XSAVE:
-            return set_blob(argument, Hypercall::VcpuSetXsave, true);
-        case uapi::VMM_GET_APIC:
-            return get_blob(argument, Hypercall::VcpuGetApic, false);
-        case uapi::VMM_SET_APIC:
-            return set_blob(argument, Hypercall::VcpuSetApic, false);
-        default:
-            return host_ioctl(request, argument);
+            // First, as the frequent ones.
+            case uapi::VMM_VCPU_RUN:
+                return (*SKEP_TRY(vm_->vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index)))
+                    .run();
+            case uapi::VMM_MSI: {
+                const auto msi = SKEP_TRY(copy_in<uapi::VmmMsi>(argument));
+                return vm_->send_msi(msi.address, msi.data);
+            }
+            case uapi::VMM_VCPU_KICK:
+                (*SKEP_TRY(vm_->vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index))).kick();
+                return {};
+            case uapi::VMM_INJECT:
+                return inject(argument);
+            case uapi::VMM_MEM_ADD: {
+                const auto memory = SKEP_TRY(copy_in<uapi::VmmMemAdd>(argument));
+                return vm_->add_memory(memory.gpa, memory.size);
+            }
+            case uapi::VMM_VCPU_CREATE:
+                return vm_->create_vcpu(SKEP_TRY(copy_in<uapi::VmmVcpu>(argument)).index);
+            case uapi::VMM_SET_CPUID:
+                return set_cpuid(argument);
+            case uapi::VMM_DIRTY_LOG:
+                return dirty_log(argument);
+            case uapi::VMM_GET_FIELDS:
+                return transfer_fields(argument, Hypercall::VcpuGetFields);
+            case uapi::VMM_SET_FIELDS:
+                return transfer_fields(argument, Hypercall::VcpuSetFields);
+            case uapi::VMM_GET_XSAVE:
+                return get_blob(argument, Hypercall::VcpuGetXsave, true);
+            case uapi::VMM_SET_XSAVE:
+                return set_blob(argument, Hypercall::VcpuSetXsave, true);
+            case uapi::VMM_GET_APIC:
+                return get_blob(argument, Hypercall::VcpuGetApic, false);
+            case uapi::VMM_SET_APIC:
+                return set_blob(argument, Hypercall::VcpuSetApic, false);
+            default:
+                return host_ioctl(request, argument);
         }
     }();
     if (!done)

@@ -1,8 +1,8 @@
 // An open /dev/vmm/NAME.
 #pragma once
 
-#include <kernel/dev/vmm/vm.hpp>
 #include <kernel/include/uapi/skep/vmm.h>
+#include <kernel/dev/vmm/vm.hpp>
 #include <kernel/vfs/device.hpp>
 #include <kernel/vfs/file.hpp>
 

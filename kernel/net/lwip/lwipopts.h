@@ -1,4 +1,5 @@
-/* How lwIP is configured for the kernel. docs/decisions/0005-lwip-under-one-lock.md gives the reasons. */
+/* How lwIP is configured for the kernel. docs/decisions/0005-lwip-under-one-lock.md gives the
+ * reasons. */
 #ifndef SKEP_KERNEL_NET_LWIP_LWIPOPTS_H
 #define SKEP_KERNEL_NET_LWIP_LWIPOPTS_H
 
@@ -30,7 +31,8 @@
 #define LWIP_IPV6_MLD 1
 
 #define LWIP_DHCP 1
-/* Probing the offered address by ARP costs a second at each boot; servers probe before they offer. */
+/* Probing the offered address by ARP costs a second at each boot; servers probe before they offer.
+ */
 #define DHCP_DOES_ARP_CHECK 0
 #define LWIP_IPV6_AUTOCONFIG 1
 #define LWIP_NETIF_HOSTNAME 1
@@ -86,8 +88,9 @@
 #ifdef __cplusplus
 extern "C"
 #endif
-unsigned int skep_net_initial_sequence(const void* local_ip, unsigned short local_port,
-                                       const void* remote_ip, unsigned short remote_port);
+    unsigned int
+    skep_net_initial_sequence(const void* local_ip, unsigned short local_port,
+                              const void* remote_ip, unsigned short remote_port);
 #define LWIP_HOOK_TCP_ISN skep_net_initial_sequence
 
 #endif

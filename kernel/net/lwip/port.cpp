@@ -54,8 +54,8 @@ uint32_t skep_net_random(void) {
 }
 
 // RFC 6528: a clock of 4 microseconds plus a keyed hash of the connection.
-unsigned int skep_net_initial_sequence(const void* local_ip, unsigned short local_port, const void* remote_ip,
-                                       unsigned short remote_port) {
+unsigned int skep_net_initial_sequence(const void* local_ip, unsigned short local_port,
+                                       const void* remote_ip, unsigned short remote_port) {
     const auto local = words_of(*static_cast<const ip_addr_t*>(local_ip));
     const auto remote = words_of(*static_cast<const ip_addr_t*>(remote_ip));
     const std::array<std::uint64_t, 5> words{local[0], local[1], remote[0], remote[1],
@@ -63,8 +63,8 @@ unsigned int skep_net_initial_sequence(const void* local_ip, unsigned short loca
     return static_cast<unsigned int>(monotonic_now() / 4000 + siphash(secret(), words));
 }
 
-// The Internet checksum (RFC 1071), not complemented. A sum of 64-bit words with end-around carry is
-// congruent to that of their 16-bit parts.
+// The Internet checksum (RFC 1071), not complemented. A sum of 64-bit words with end-around carry
+// is congruent to that of their 16-bit parts.
 uint16_t skep_net_checksum(const void* data, int size) {
     auto bytes = static_cast<const unsigned char*>(data);
     std::uint64_t sum = 0;
@@ -116,7 +116,8 @@ int skep_net_atoi(const char* text) {
     return value;
 }
 
-// An invariant of lwIP itself is broken, whatever came from outside: nothing can be trusted any more.
+// An invariant of lwIP itself is broken, whatever came from outside: nothing can be trusted any
+// more.
 void skep_net_assertion_failed(const char* message, const char* file, int line) {
     panic("lwIP: {} ({}:{})", message, file, line);
 }

@@ -28,7 +28,8 @@ Result<> meminfo(std::int32_t, TextBuilder& text) {
     SKEP_TRY(line("MemTotal:", use.total_frames));
     SKEP_TRY(line("MemFree:", use.free_frames));
     SKEP_TRY(line("MemAvailable:", use.free_frames));
-    for (std::string_view name : {"Buffers:", "Cached:", "SwapCached:", "SwapTotal:", "SwapFree:", "Shmem:", "SReclaimable:"})
+    for (std::string_view name : {"Buffers:", "Cached:", "SwapCached:", "SwapTotal:", "SwapFree:",
+                                  "Shmem:", "SReclaimable:"})
         SKEP_TRY(line(name, 0));
     return {};
 }
@@ -75,7 +76,8 @@ Result<> machine_stat(std::int32_t, TextBuilder& text) {
     }
     SKEP_TRY(text.format("cpu  {} 0 0 {} 0 0 0 0 0 0\n", all_busy / kTick, all_idle / kTick));
     SKEP_TRY(text.append(each.view()));
-    return text.format("btime {}\n", (realtime_now() - static_cast<std::int64_t>(monotonic_now())) / static_cast<std::int64_t>(kSecond));
+    return text.format("btime {}\n", (realtime_now() - static_cast<std::int64_t>(monotonic_now())) /
+                                         static_cast<std::int64_t>(kSecond));
 }
 
 Result<> version(std::int32_t, TextBuilder& text) {
@@ -84,7 +86,9 @@ Result<> version(std::int32_t, TextBuilder& text) {
 Result<> filesystems(std::int32_t, TextBuilder& text) {
     return text.append("nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n");
 }
-Result<> command_line(std::int32_t, TextBuilder& text) { return text.append("\n"); }
+Result<> command_line(std::int32_t, TextBuilder& text) {
+    return text.append("\n");
+}
 
 Result<> mounts_text(std::int32_t, TextBuilder& text) {
     FsContext& context = current_fs();
@@ -98,7 +102,8 @@ Result<> mounts_text(std::int32_t, TextBuilder& text) {
         } else {
             path = SKEP_TRY(Text::copy("/"));
         }
-        for (std::string_view part : {each->source(), std::string_view(" "), path.view(), std::string_view(" ")})
+        for (std::string_view part :
+             {each->source(), std::string_view(" "), path.view(), std::string_view(" ")})
             SKEP_TRY(text.append(part));
         SKEP_TRY(text.format("{} rw 0 0\n", each->type()));
     }
@@ -107,14 +112,30 @@ Result<> mounts_text(std::int32_t, TextBuilder& text) {
 
 // --- sys ---
 
-Result<> ostype(std::int32_t, TextBuilder& text) { return text.append("Linux\n"); }
-Result<> osrelease(std::int32_t, TextBuilder& text) { return text.append("6.1.0-skep\n"); }
-Result<> pid_max(std::int32_t, TextBuilder& text) { return text.append("32768\n"); }
-Result<> zero(std::int32_t, TextBuilder& text) { return text.append("0\n"); }
-Result<> somaxconn(std::int32_t, TextBuilder& text) { return text.append("4096\n"); }
-Result<> cap_last_cap(std::int32_t, TextBuilder& text) { return text.append("40\n"); }
-Result<> nr_open(std::int32_t, TextBuilder& text) { return text.format("{}\n", DescriptorTable::kMax); }
-Result<> max_map_count(std::int32_t, TextBuilder& text) { return text.append("65530\n"); }
+Result<> ostype(std::int32_t, TextBuilder& text) {
+    return text.append("Linux\n");
+}
+Result<> osrelease(std::int32_t, TextBuilder& text) {
+    return text.append("6.1.0-skep\n");
+}
+Result<> pid_max(std::int32_t, TextBuilder& text) {
+    return text.append("32768\n");
+}
+Result<> zero(std::int32_t, TextBuilder& text) {
+    return text.append("0\n");
+}
+Result<> somaxconn(std::int32_t, TextBuilder& text) {
+    return text.append("4096\n");
+}
+Result<> cap_last_cap(std::int32_t, TextBuilder& text) {
+    return text.append("40\n");
+}
+Result<> nr_open(std::int32_t, TextBuilder& text) {
+    return text.format("{}\n", DescriptorTable::kMax);
+}
+Result<> max_map_count(std::int32_t, TextBuilder& text) {
+    return text.append("65530\n");
+}
 
 Result<> uuid(std::int32_t, TextBuilder& text) {  // RFC 4122, version 4
     std::array<std::uint8_t, 16> bytes;
@@ -142,7 +163,8 @@ Result<> boot_id(std::int32_t process, TextBuilder& text) {
     return text.append({made.data(), size});
 }
 
-constexpr ProcEntry kRandom[] = {{.name = "boot_id", .text = boot_id}, {.name = "uuid", .text = uuid}};
+constexpr ProcEntry kRandom[] = {{.name = "boot_id", .text = boot_id},
+                                 {.name = "uuid", .text = uuid}};
 constexpr ProcEntry kKernel[] = {
     {.name = "ostype", .text = ostype},
     {.name = "osrelease", .text = osrelease},
@@ -150,8 +172,10 @@ constexpr ProcEntry kKernel[] = {
     {.name = "cap_last_cap", .text = cap_last_cap},
     {.name = "random", .type = VnodeType::Directory, .entries = kRandom},
 };
-constexpr ProcEntry kVm[] = {{.name = "overcommit_memory", .text = zero}, {.name = "max_map_count", .text = max_map_count}};
-constexpr ProcEntry kFs[] = {{.name = "nr_open", .text = nr_open}, {.name = "file-max", .text = nr_open}};
+constexpr ProcEntry kVm[] = {{.name = "overcommit_memory", .text = zero},
+                             {.name = "max_map_count", .text = max_map_count}};
+constexpr ProcEntry kFs[] = {{.name = "nr_open", .text = nr_open},
+                             {.name = "file-max", .text = nr_open}};
 constexpr ProcEntry kCore[] = {{.name = "somaxconn", .text = somaxconn}};
 constexpr ProcEntry kNet[] = {{.name = "core", .type = VnodeType::Directory, .entries = kCore}};
 constexpr ProcEntry kSys[] = {
@@ -167,35 +191,47 @@ Result<> stat_text(std::int32_t process, TextBuilder& text) {
     const ProcessView v = SKEP_TRY(view_process(process));
     SKEP_TRY(text.format("{} ({}) ", v.process, v.name()));
     SKEP_TRY(text.append({&v.state, 1}));
-    // tty_nr tpgid flags minflt cminflt majflt cmajflt; utime stime cutime cstime priority nice threads itrealvalue start
+    // tty_nr tpgid flags minflt cminflt majflt cmajflt; utime stime cutime cstime priority nice
+    // threads itrealvalue start
     SKEP_TRY(text.format(" {} {} {} 0 -1 0 0 0 0 0 ", v.parent, v.group, v.session));
-    SKEP_TRY(text.format("{} 0 0 0 20 0 {} 0 {} ", v.run_time / kTick, v.threads, v.started / kTick));
+    SKEP_TRY(
+        text.format("{} 0 0 0 20 0 {} 0 {} ", v.run_time / kTick, v.threads, v.started / kTick));
     SKEP_TRY(text.format("{} {} 18446744073709551615", v.mapped_bytes, v.resident_pages));
     return text.append(" 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 Result<> statm(std::int32_t process, TextBuilder& text) {
     const ProcessView v = SKEP_TRY(view_process(process));
-    return text.format("{} {} 0 0 0 {} 0\n", v.mapped_bytes / kPageSize, v.resident_pages, v.mapped_bytes / kPageSize);
+    return text.format("{} {} 0 0 0 {} 0\n", v.mapped_bytes / kPageSize, v.resident_pages,
+                       v.mapped_bytes / kPageSize);
 }
 
 std::string_view state_name(char state) {
     switch (state) {
-        case 'R': return "R (running)";
-        case 'Z': return "Z (zombie)";
-        case 'T': return "T (stopped)";
-        default: return "S (sleeping)";
+        case 'R':
+            return "R (running)";
+        case 'Z':
+            return "Z (zombie)";
+        case 'T':
+            return "T (stopped)";
+        default:
+            return "S (sleeping)";
     }
 }
 
 Result<> status(std::int32_t process, TextBuilder& text) {
     const ProcessView v = SKEP_TRY(view_process(process));
     SKEP_TRY(text.format("Name:\t{}\nUmask:\t0022\nState:\t{}\n", v.name(), state_name(v.state)));
-    SKEP_TRY(text.format("Tgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", v.process, v.process, v.parent));
-    SKEP_TRY(text.format("Uid:\t{}\t{}\t{}\t{}\n", v.real_user, v.effective_user, v.effective_user, v.effective_user));
-    SKEP_TRY(text.format("Gid:\t{}\t{}\t{}\t{}\n", v.real_group, v.effective_group, v.effective_group, v.effective_group));
-    SKEP_TRY(text.format("VmPeak:\t{} kB\nVmSize:\t{} kB\n", v.mapped_bytes / 1024, v.mapped_bytes / 1024));
-    SKEP_TRY(text.format("VmHWM:\t{} kB\nVmRSS:\t{} kB\n", v.resident_pages * 4, v.resident_pages * 4));
+    SKEP_TRY(text.format("Tgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n", v.process,
+                         v.process, v.parent));
+    SKEP_TRY(text.format("Uid:\t{}\t{}\t{}\t{}\n", v.real_user, v.effective_user, v.effective_user,
+                         v.effective_user));
+    SKEP_TRY(text.format("Gid:\t{}\t{}\t{}\t{}\n", v.real_group, v.effective_group,
+                         v.effective_group, v.effective_group));
+    SKEP_TRY(text.format("VmPeak:\t{} kB\nVmSize:\t{} kB\n", v.mapped_bytes / 1024,
+                         v.mapped_bytes / 1024));
+    SKEP_TRY(
+        text.format("VmHWM:\t{} kB\nVmRSS:\t{} kB\n", v.resident_pages * 4, v.resident_pages * 4));
     return text.format("Threads:\t{}\n", v.threads);
 }
 
@@ -204,17 +240,27 @@ Result<> comm(std::int32_t process, TextBuilder& text) {
     return text.format("{}\n", v.name());
 }
 
-Result<> nothing(std::int32_t, TextBuilder&) { return {}; }
+Result<> nothing(std::int32_t, TextBuilder&) {
+    return {};
+}
 
 Result<> append_path(TextBuilder& text, Result<Ref<Vnode>> directory) {
     const Text path = SKEP_TRY(path_of_directory(current_fs(), SKEP_TRY(std::move(directory))));
     return text.append(path.view());
 }
 
-Result<Ref<Vnode>> working_directory(std::int32_t process) { return SKEP_TRY(fs_of(process))->working_directory(); }
-Result<Ref<Vnode>> root_directory(std::int32_t process) { return SKEP_TRY(fs_of(process))->root(); }
-Result<> cwd_text(std::int32_t process, TextBuilder& text) { return append_path(text, working_directory(process)); }
-Result<> root_text(std::int32_t process, TextBuilder& text) { return append_path(text, root_directory(process)); }
+Result<Ref<Vnode>> working_directory(std::int32_t process) {
+    return SKEP_TRY(fs_of(process))->working_directory();
+}
+Result<Ref<Vnode>> root_directory(std::int32_t process) {
+    return SKEP_TRY(fs_of(process))->root();
+}
+Result<> cwd_text(std::int32_t process, TextBuilder& text) {
+    return append_path(text, working_directory(process));
+}
+Result<> root_text(std::int32_t process, TextBuilder& text) {
+    return append_path(text, root_directory(process));
+}
 
 Result<> exe_text(std::int32_t process, TextBuilder& text) {
     Ref<Vnode> vnode = SKEP_TRY(executable_of(process));
@@ -225,9 +271,15 @@ Result<> exe_text(std::int32_t process, TextBuilder& text) {
     return text.append(path.view());
 }
 
-Result<> self_text(std::int32_t, TextBuilder& text) { return text.format("{}", current_process_id()); }
-Result<> thread_self_text(std::int32_t, TextBuilder& text) { return text.format("{}", current_process_id()); }
-Result<> self_mounts_text(std::int32_t, TextBuilder& text) { return text.append("self/mounts"); }
+Result<> self_text(std::int32_t, TextBuilder& text) {
+    return text.format("{}", current_process_id());
+}
+Result<> thread_self_text(std::int32_t, TextBuilder& text) {
+    return text.format("{}", current_process_id());
+}
+Result<> self_mounts_text(std::int32_t, TextBuilder& text) {
+    return text.append("self/mounts");
+}
 
 constexpr ProcEntry kProcess[] = {
     {.name = "cmdline", .text = show_arguments},
@@ -262,6 +314,7 @@ constexpr ProcEntry kRoot[] = {
 }  // namespace
 
 constinit const ProcEntry kProcRoot{.name = "", .type = VnodeType::Directory, .entries = kRoot};
-constinit const ProcEntry kProcProcess{.name = "", .type = VnodeType::Directory, .entries = kProcess};
+constinit const ProcEntry kProcProcess{
+    .name = "", .type = VnodeType::Directory, .entries = kProcess};
 
 }  // namespace skep::kernel

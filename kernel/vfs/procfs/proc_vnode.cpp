@@ -2,9 +2,9 @@
 
 #include <kernel/base/make.hpp>
 #include <kernel/sched/clock.hpp>
-#include <kernel/vfs/procfs/procfs.hpp>
-#include <kernel/vfs/path.hpp>
 #include <kernel/vfs/current.hpp>
+#include <kernel/vfs/path.hpp>
+#include <kernel/vfs/procfs/procfs.hpp>
 #include <kernel/vfs/vnode_file.hpp>
 
 #include <algorithm>
@@ -30,7 +30,8 @@ std::optional<std::uint32_t> number(std::string_view text) {
 // The text of one opening.
 class ProcFile final : public File {
   public:
-    ProcFile(Ref<Vnode> vnode, std::uint32_t flags, TextBuilder&& text) : File(FileKind::Vnode, flags), text_(std::move(text)) {
+    ProcFile(Ref<Vnode> vnode, std::uint32_t flags, TextBuilder&& text)
+        : File(FileKind::Vnode, flags), text_(std::move(text)) {
         set_vnode(std::move(vnode));
     }
     Result<std::size_t> read(Uio& uio, std::uint64_t* offset) override {
@@ -46,9 +47,13 @@ class ProcFile final : public File {
     }
     Result<std::uint64_t> seek(std::int64_t offset, int whence) override {
         MutexGuard guard(lock_);
-        const std::int64_t base = whence == kSeekSet ? 0 : whence == kSeekCurrent ? static_cast<std::int64_t>(position_) : static_cast<std::int64_t>(text_.view().size());
+        const std::int64_t base = whence == kSeekSet ? 0
+                                  : whence == kSeekCurrent
+                                      ? static_cast<std::int64_t>(position_)
+                                      : static_cast<std::int64_t>(text_.view().size());
         std::int64_t target;
-        if (whence < kSeekSet || whence > kSeekEnd || __builtin_add_overflow(base, offset, &target) || target < 0)
+        if (whence < kSeekSet || whence > kSeekEnd ||
+            __builtin_add_overflow(base, offset, &target) || target < 0)
             return fail(Errno::Inval);
         return position_ = static_cast<std::uint64_t>(target);
     }
@@ -59,10 +64,12 @@ class ProcFile final : public File {
     TextBuilder text_;
 };
 
-// Stands for an open file without a vnode: opening it again gives the same open file, as FreeBSD's /dev/fd does.
+// Stands for an open file without a vnode: opening it again gives the same open file, as FreeBSD's
+// /dev/fd does.
 class OpenFileVnode final : public Vnode {
   public:
-    OpenFileVnode(FileSystem& file_system, Ref<File> file) : Vnode(file_system, VnodeType::CharDevice), file_(std::move(file)) {}
+    OpenFileVnode(FileSystem& file_system, Ref<File> file)
+        : Vnode(file_system, VnodeType::CharDevice), file_(std::move(file)) {}
     Result<> stat(FileStat& stat) override { return file_->stat(stat); }
     Result<Ref<File>> open(std::uint32_t) override { return file_; }
 
@@ -72,15 +79,22 @@ class OpenFileVnode final : public Vnode {
 
 }  // namespace
 
-ProcVnode::ProcVnode(FileSystem& file_system, const ProcEntry& entry, std::int32_t process, Ref<ProcVnode> parent, std::int64_t descriptor)
-    : Vnode(file_system, entry.type), entry_(entry), process_(process), parent_(std::move(parent)), descriptor_(descriptor) {}
+ProcVnode::ProcVnode(FileSystem& file_system, const ProcEntry& entry, std::int32_t process,
+                     Ref<ProcVnode> parent, std::int64_t descriptor)
+    : Vnode(file_system, entry.type),
+      entry_(entry),
+      process_(process),
+      parent_(std::move(parent)),
+      descriptor_(descriptor) {}
 
 // Unlike for different nodes with all likelihood, alike for the same.
 std::uint64_t ProcVnode::inode() const {
     if (!parent_)
         return 1;
-    std::uint64_t hash = reinterpret_cast<std::uintptr_t>(&entry_) ^ static_cast<std::uint64_t>(descriptor_ + 1) << 40;
-    hash = (hash ^ static_cast<std::uint32_t>(process_)) * 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+    std::uint64_t hash = reinterpret_cast<std::uintptr_t>(&entry_) ^
+                         static_cast<std::uint64_t>(descriptor_ + 1) << 40;
+    hash =
+        (hash ^ static_cast<std::uint32_t>(process_)) * 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
     return hash >> 16 | 2;
 }
 
@@ -101,7 +115,8 @@ Result<> ProcVnode::stat(FileStat& stat) {
     return {};
 }
 
-Result<Ref<Vnode>> ProcVnode::child(const ProcEntry& entry, std::int32_t process, std::int64_t descriptor) {
+Result<Ref<Vnode>> ProcVnode::child(const ProcEntry& entry, std::int32_t process,
+                                    std::int64_t descriptor) {
     return make_ref<ProcVnode>(file_system(), entry, process, Ref<ProcVnode>(this), descriptor);
 }
 
@@ -141,8 +156,10 @@ Result<std::uint64_t> ProcVnode::read_directory(std::uint64_t position, Director
     std::array<char, 16> buffer;
     if (entry_.descriptors) {
         Ref<DescriptorTable> table = SKEP_TRY(descriptors_of(process_));
-        for (auto found = table->next(static_cast<std::uint32_t>(position)); found; found = table->next(*found + 1)) {
-            if (!sink.add({format_to(buffer, "{}", *found), *found + 3, VnodeType::Symlink, *found + 1}))
+        for (auto found = table->next(static_cast<std::uint32_t>(position)); found;
+             found = table->next(*found + 1)) {
+            if (!sink.add(
+                    {format_to(buffer, "{}", *found), *found + 3, VnodeType::Symlink, *found + 1}))
                 break;
             position = *found + 1;
         }
@@ -157,7 +174,8 @@ Result<std::uint64_t> ProcVnode::read_directory(std::uint64_t position, Director
         return position;
     // Then the processes: positions go on with their numbers.
     const std::uint64_t base = entry_.entries.size();
-    for (std::int32_t process = next_process(static_cast<std::int32_t>(position - base)); process; process = next_process(process)) {
+    for (std::int32_t process = next_process(static_cast<std::int32_t>(position - base)); process;
+         process = next_process(process)) {
         const std::uint64_t next = base + static_cast<std::uint32_t>(process);
         if (!sink.add({format_to(buffer, "{}", process), next + 3, VnodeType::Directory, next}))
             break;

@@ -1,4 +1,5 @@
-// The nodes of /proc. They are made when looked up; what a text file shows is made when it is opened.
+// The nodes of /proc. They are made when looked up; what a text file shows is made when it is
+// opened.
 #pragma once
 
 #include <kernel/vfs/file_system.hpp>
@@ -6,14 +7,15 @@
 
 namespace skep::kernel {
 
-// A row of a table: one name in a directory of /proc. `process` is 0 outside of process directories.
+// A row of a table: one name in a directory of /proc. `process` is 0 outside of process
+// directories.
 struct ProcEntry {
     std::string_view name;
     VnodeType type = VnodeType::Regular;
-    Result<> (*text)(std::int32_t process, TextBuilder&) = nullptr;      // of a file or symlink
-    Result<Ref<Vnode>> (*follow)(std::int32_t process) = nullptr;        // of a symlink to a file itself
-    std::span<const ProcEntry> entries = {};                             // of a directory
-    bool descriptors = false;                                            // a directory: of the process's descriptors
+    Result<> (*text)(std::int32_t process, TextBuilder&) = nullptr;  // of a file or symlink
+    Result<Ref<Vnode>> (*follow)(std::int32_t process) = nullptr;  // of a symlink to a file itself
+    std::span<const ProcEntry> entries = {};                       // of a directory
+    bool descriptors = false;  // a directory: of the process's descriptors
 };
 
 extern const ProcEntry kProcRoot;
@@ -21,7 +23,8 @@ extern const ProcEntry kProcProcess;
 
 class ProcVnode final : public Vnode {
   public:
-    ProcVnode(FileSystem&, const ProcEntry&, std::int32_t process, Ref<ProcVnode> parent, std::int64_t descriptor = -1);
+    ProcVnode(FileSystem&, const ProcEntry&, std::int32_t process, Ref<ProcVnode> parent,
+              std::int64_t descriptor = -1);
     Result<> stat(FileStat&) override;
     Result<Ref<Vnode>> lookup(std::string_view) override;
     Result<Ref<Vnode>> parent() override;
@@ -38,8 +41,8 @@ class ProcVnode final : public Vnode {
 
     const ProcEntry& entry_;
     const std::int32_t process_;
-    const Ref<ProcVnode> parent_;      // null: the root
-    const std::int64_t descriptor_;    // of a link in fd/
+    const Ref<ProcVnode> parent_;    // null: the root
+    const std::int64_t descriptor_;  // of a link in fd/
 };
 
 }  // namespace skep::kernel

@@ -3,8 +3,8 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/proc/process.hpp>
-#include <kernel/vfs/path.hpp>
 #include <kernel/vfs/current.hpp>
+#include <kernel/vfs/path.hpp>
 
 #include <algorithm>
 
@@ -96,8 +96,9 @@ Result<> show_maps(std::int32_t id, TextBuilder& text) {
         return {};
     Result<> result;
     map->for_each_entry([&](const MapEntry& entry) {
-        const char rights[] = {entry.protection & kProtRead ? 'r' : '-', entry.protection & kProtWrite ? 'w' : '-',
-                               entry.protection & kProtExecute ? 'x' : '-', entry.shared ? 's' : 'p'};
+        const char rights[] = {
+            entry.protection & kProtRead ? 'r' : '-', entry.protection & kProtWrite ? 'w' : '-',
+            entry.protection & kProtExecute ? 'x' : '-', entry.shared ? 's' : 'p'};
         auto line = [&]() -> Result<> {
             SKEP_TRY(text.pad(entry.start, 8, '0', true));
             SKEP_TRY(text.append("-"));
@@ -156,7 +157,9 @@ Result<> show_cpu(std::uint32_t cpu, TextBuilder& text) {
     // SDM volume 2A, CPUID: leaf 0 names the vendor, leaves 0x80000002..4 the model.
     auto leaf = [](std::uint32_t number) {
         std::array<std::uint32_t, 4> r{};
-        asm volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(number), "c"(0));
+        asm volatile("cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "a"(number), "c"(0));
         return r;
     };
     const auto vendor = leaf(0);
@@ -166,9 +169,12 @@ Result<> show_cpu(std::uint32_t cpu, TextBuilder& text) {
         const auto part = leaf(0x80000002 + i);
         std::memcpy(model.data() + i * 16, part.data(), 16);
     }
-    SKEP_TRY(text.format("processor\t: {}\nvendor_id\t: {}\n", cpu, std::string_view(reinterpret_cast<const char*>(name), sizeof name)));
-    SKEP_TRY(text.format("model name\t: {}\n", std::string_view(model.data(), strnlen(model.data(), model.size()))));
-    return text.format("cpu MHz\t\t: {}.000\ncpu cores\t: {}\n\n", tsc_frequency() / 1'000'000, cpu_count);
+    SKEP_TRY(text.format("processor\t: {}\nvendor_id\t: {}\n", cpu,
+                         std::string_view(reinterpret_cast<const char*>(name), sizeof name)));
+    SKEP_TRY(text.format("model name\t: {}\n",
+                         std::string_view(model.data(), strnlen(model.data(), model.size()))));
+    return text.format("cpu MHz\t\t: {}.000\ncpu cores\t: {}\n\n", tsc_frequency() / 1'000'000,
+                       cpu_count);
 }
 
 }  // namespace skep::kernel

@@ -1,4 +1,5 @@
-// What /proc shows of processes and of the machine. process_view.cpp has it from kernel/proc and kernel/mm.
+// What /proc shows of processes and of the machine. process_view.cpp has it from kernel/proc and
+// kernel/mm.
 #pragma once
 
 #include <kernel/vfs/descriptor_table.hpp>
@@ -15,7 +16,9 @@ struct ProcessView {
     std::uint32_t threads = 0;
     std::uint64_t started = 0, run_time = 0;  // nanoseconds; started: of the monotonic clock
     std::uint64_t mapped_bytes = 0, resident_pages = 0;
-    std::string_view name() const { return {command.data(), strnlen(command.data(), command.size())}; }
+    std::string_view name() const {
+        return {command.data(), strnlen(command.data(), command.size())};
+    }
 };
 
 // Srch: there is no such process.

@@ -23,9 +23,11 @@ class TextBuilder {
         return append(format_to(buffer, pattern, a...));
     }
     // A number right-aligned in spaces, or in zeros.
-    Result<> pad(std::uint64_t number, std::size_t width, char fill = ' ', bool hexadecimal = false) {
+    Result<> pad(std::uint64_t number, std::size_t width, char fill = ' ',
+                 bool hexadecimal = false) {
         std::array<char, 24> digits;
-        const std::string_view text = hexadecimal ? format_to(digits, "{:x}", number) : format_to(digits, "{}", number);
+        const std::string_view text =
+            hexadecimal ? format_to(digits, "{:x}", number) : format_to(digits, "{}", number);
         std::string_view shown = text.starts_with("0x") ? text.substr(2) : text;
         for (std::size_t i = shown.size(); i < width; i++)
             SKEP_TRY(characters_.push_back(fill));

@@ -14,8 +14,20 @@ constexpr std::size_t kHeaderSize = 110;
 
 // The header's fields in order, eight hexadecimal digits each.
 enum Field : unsigned {
-    Inode, Mode, User, Group, Links, ModifiedTime, FileSize, DeviceMajor, DeviceMinor, NodeMajor, NodeMinor,
-    NameSize, Checksum, FieldCount
+    Inode,
+    Mode,
+    User,
+    Group,
+    Links,
+    ModifiedTime,
+    FileSize,
+    DeviceMajor,
+    DeviceMinor,
+    NodeMajor,
+    NodeMinor,
+    NameSize,
+    Checksum,
+    FieldCount
 };
 
 struct Header {
@@ -44,14 +56,17 @@ std::optional<Header> parse(std::string_view text) {
 }
 
 std::optional<VnodeType> type_of(std::uint32_t mode) {
-    for (VnodeType type : {VnodeType::Regular, VnodeType::Directory, VnodeType::Symlink, VnodeType::CharDevice,
-                           VnodeType::BlockDevice, VnodeType::Fifo, VnodeType::Socket})
+    for (VnodeType type :
+         {VnodeType::Regular, VnodeType::Directory, VnodeType::Symlink, VnodeType::CharDevice,
+          VnodeType::BlockDevice, VnodeType::Fifo, VnodeType::Socket})
         if (mode_of(type) == (mode & kModeTypeMask))
             return type;
     return std::nullopt;
 }
 
-std::size_t padded(std::size_t size) { return (size + 3) & ~std::size_t{3}; }
+std::size_t padded(std::size_t size) {
+    return (size + 3) & ~std::size_t{3};
+}
 
 struct LinkedFile {
     std::uint64_t inode;
@@ -89,14 +104,17 @@ Result<Ref<Vnode>> Unpacker::directory_for(std::string_view& name) {
     }
 }
 
-Result<> Unpacker::add(const Header& header, std::string_view name, std::span<const std::byte> content) {
+Result<> Unpacker::add(const Header& header, std::string_view name,
+                       std::span<const std::byte> content) {
     const auto type = type_of(header[Mode]);
     if (!type)
         return fail(Errno::BadMsg);
     while (name.ends_with("/"))
         name.remove_suffix(1);
     const FileTime time = std::int64_t{header[ModifiedTime]} * 1'000'000'000;
-    const AttributeChange attributes{.permissions = header[Mode] & kModePermissions, .user = header[User], .group = header[Group]};
+    const AttributeChange attributes{.permissions = header[Mode] & kModePermissions,
+                                     .user = header[User],
+                                     .group = header[Group]};
     Ref<Vnode> directory = SKEP_TRY(directory_for(name));
     Ref<TmpfsVnode> file;
     if (name.empty() || name == ".") {
@@ -112,10 +130,12 @@ Result<> Unpacker::add(const Header& header, std::string_view name, std::span<co
                     SKEP_TRY(directory->link(name, *file));
                 }
         if (!file) {
-            const std::string_view target(reinterpret_cast<const char*>(content.data()), content.size());
-            auto made = directory->create(name, {.type = *type,
-                                                 .device_number = device_number(header[NodeMajor], header[NodeMinor]),
-                                                 .target = *type == VnodeType::Symlink ? target : std::string_view()});
+            const std::string_view target(reinterpret_cast<const char*>(content.data()),
+                                          content.size());
+            auto made = directory->create(
+                name, {.type = *type,
+                       .device_number = device_number(header[NodeMajor], header[NodeMinor]),
+                       .target = *type == VnodeType::Symlink ? target : std::string_view()});
             if (!made && made.error() == Errno::Exist && *type == VnodeType::Directory)
                 made = directory->lookup(name);
             Ref<Vnode> vnode = SKEP_TRY(std::move(made));
@@ -153,7 +173,8 @@ Result<> unpack_archive(Tmpfs& tmpfs, std::span<const std::byte> archive) {
         const std::size_t content = padded(at + kHeaderSize + name_size);
         if (name_size == 0 || content > archive.size() || file_size > archive.size() - content)
             return damaged("an entry reaches past the end");
-        // The name ends at its first NUL: more of them may follow, so that the content is page aligned.
+        // The name ends at its first NUL: more of them may follow, so that the content is page
+        // aligned.
         const std::string_view field(text + kHeaderSize, name_size);
         const std::string_view name = field.substr(0, field.find('\0'));
         if (name == kTrailer)

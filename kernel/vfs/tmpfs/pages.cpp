@@ -15,9 +15,15 @@ constexpr std::uint64_t kReserveDivisor = 32;
 
 alignas(kPageSize) constinit const std::byte zero_page[kPageSize] = {};
 
-constexpr std::uint64_t page_of(std::uint64_t offset) { return offset / kPageSize; }
-constexpr std::uint64_t pages_for(std::uint64_t size) { return size / kPageSize + (size % kPageSize != 0); }
-constexpr std::size_t within(std::uint64_t offset) { return offset % kPageSize; }
+constexpr std::uint64_t page_of(std::uint64_t offset) {
+    return offset / kPageSize;
+}
+constexpr std::uint64_t pages_for(std::uint64_t size) {
+    return size / kPageSize + (size % kPageSize != 0);
+}
+constexpr std::size_t within(std::uint64_t offset) {
+    return offset % kPageSize;
+}
 
 Result<PhysAddr> new_frame() {
     const MemoryUse use = memory_use();
@@ -126,8 +132,8 @@ Result<std::size_t> TmpfsPages::read(Uio& uio, std::uint64_t offset) {
         const std::uint64_t end = size();
         if (offset >= end)
             break;
-        const std::size_t chunk =
-            std::min({uio.remaining(), kPageSize - within(offset), static_cast<std::size_t>(end - offset)});
+        const std::size_t chunk = std::min(
+            {uio.remaining(), kPageSize - within(offset), static_cast<std::size_t>(end - offset)});
         Result<PhysAddr> frame;
         {
             MutexGuard guard(lock_);
@@ -137,7 +143,8 @@ Result<std::size_t> TmpfsPages::read(Uio& uio, std::uint64_t offset) {
         }
         if (!frame)
             return done ? Result<std::size_t>(done) : fail(frame.error());
-        const std::byte* from = frame->value ? static_cast<std::byte*>(direct_map(*frame)) : zero_page;
+        const std::byte* from =
+            frame->value ? static_cast<std::byte*>(direct_map(*frame)) : zero_page;
         auto moved = uio.put(from + within(offset), chunk);
         if (frame->value)
             release_frame(*frame);
@@ -192,7 +199,8 @@ Result<> TmpfsPages::clear(std::uint64_t offset, std::uint64_t end) {
         return {};
     // Archive content must be in the tree before part of it is cleared: the backing has no holes.
     if (offset < backing_.size())
-        for (std::uint64_t index = page_of(offset); index < pages_for(end) && backed(index); index++)
+        for (std::uint64_t index = page_of(offset); index < pages_for(end) && backed(index);
+             index++)
             SKEP_TRY(frame_locked(index, false));
     for (std::uint64_t at = offset; at < end;) {
         const std::uint64_t index = page_of(at);
@@ -222,7 +230,8 @@ Result<std::uint64_t> TmpfsPages::seek_data(std::uint64_t offset, bool hole) {
             return fail(Errno::NxIo);
         return std::max(offset, index * kPageSize);
     }
-    std::uint64_t index = page_of(std::max<std::uint64_t>(offset, backing_.size() ? pages_for(backing_.size()) * kPageSize : 0));
+    std::uint64_t index = page_of(std::max<std::uint64_t>(
+        offset, backing_.size() ? pages_for(backing_.size()) * kPageSize : 0));
     while (index < pages_for(end) && tree_.get(index))
         index++;
     return std::min(end, std::max(offset, index * kPageSize));

@@ -76,13 +76,15 @@ std::size_t Tmpfs::bucket(const TmpfsVnode& directory, std::string_view name) co
 }
 
 TmpfsEntry* Tmpfs::find(const TmpfsVnode& directory, std::string_view name) {
-    for (TmpfsEntry* entry = buckets_[bucket(directory, name)]; entry; entry = entry->next_in_bucket)
+    for (TmpfsEntry* entry = buckets_[bucket(directory, name)]; entry;
+         entry = entry->next_in_bucket)
         if (entry->directory == &directory && entry->name.view() == name)
             return entry;
     return nullptr;
 }
 
-Result<TmpfsEntry*> Tmpfs::add(TmpfsVnode& directory, std::string_view name, Ref<TmpfsVnode> vnode) {
+Result<TmpfsEntry*> Tmpfs::add(TmpfsVnode& directory, std::string_view name,
+                               Ref<TmpfsVnode> vnode) {
     if (files_.load() > buckets_.size() * kEntriesPerBucket) {
         Vector<TmpfsEntry*> larger;
         if (larger.resize(buckets_.size() * 4)) {  // else: slower, not wrong

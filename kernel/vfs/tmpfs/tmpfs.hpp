@@ -1,9 +1,9 @@
-// Files in memory. The root file system is one that was filled from the boot archive, whose pages it uses in
-// place. Also the tree of device nodes (kernel/vfs/device.hpp) and memfd.
+// Files in memory. The root file system is one that was filled from the boot archive, whose pages
+// it uses in place. Also the tree of device nodes (kernel/vfs/device.hpp) and memfd.
 //
-// Locks: one mutex per file system for names (namespace_), then one per file for its pages. Attributes are
-// under a spin lock of their own. User memory is touched under none of them but a file's write mutex, which
-// page faults do not take.
+// Locks: one mutex per file system for names (namespace_), then one per file for its pages.
+// Attributes are under a spin lock of their own. User memory is touched under none of them but a
+// file's write mutex, which page faults do not take.
 #pragma once
 
 #include <kernel/mm/vm_object.hpp>
@@ -56,7 +56,8 @@ class Tmpfs final : public FileSystem {
 // The pages of a regular file, shared with the mappings that show it.
 class TmpfsPages final : public VmObject {
   public:
-    explicit TmpfsPages(std::atomic<std::uint64_t>& counter, Ref<FileSystem> keep) : counter_(counter), keep_(std::move(keep)) {}
+    explicit TmpfsPages(std::atomic<std::uint64_t>& counter, Ref<FileSystem> keep)
+        : counter_(counter), keep_(std::move(keep)) {}
     ~TmpfsPages() override;
 
     Result<ObjectPage> page(std::uint64_t index, bool write) override;
@@ -135,7 +136,8 @@ class TmpfsVnode final : public Vnode {
     Mutex write_lock_{"TmpfsVnode write"};
     // A symlink.
     Text target_;
-    // Under the namespace lock. One of the file's names; a directory has no other. Null: none that is known.
+    // Under the namespace lock. One of the file's names; a directory has no other. Null: none that
+    // is known.
     TmpfsEntry* entry_ = nullptr;
     // A directory; under the namespace lock.
     List<TmpfsEntry> entries_;

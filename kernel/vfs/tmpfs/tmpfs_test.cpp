@@ -29,7 +29,9 @@ class TmpfsTest : public ::testing::Test {
     Actor actor() { return {*fs_, Caller{}}; }
     Place at(std::string_view path) { return {start_ = fs_->working_directory(), path}; }
     Ref<File> open(std::string_view path, bool create = false) {
-        auto file = open_file(actor(), at(path), {.flags = kOpenRead | kOpenWrite, .create = create, .permissions = 0644});
+        auto file =
+            open_file(actor(), at(path),
+                      {.flags = kOpenRead | kOpenWrite, .create = create, .permissions = 0644});
         EXPECT_TRUE(file.has_value()) << path;
         return file ? *file : Ref<File>();
     }
@@ -82,7 +84,8 @@ TEST_F(TmpfsTest, TruncatedTailReadsAsZerosAfterGrowth) {
     write(*file, std::string(kPageSize, 'x'), 0);
     EXPECT_TRUE(file->truncate(100));
     EXPECT_TRUE(file->truncate(kPageSize));
-    EXPECT_TRUE(read(*file, 0, kPageSize) == std::string(100, 'x') + std::string(kPageSize - 100, '\0'));
+    EXPECT_TRUE(read(*file, 0, kPageSize) ==
+                std::string(100, 'x') + std::string(kPageSize - 100, '\0'));
 }
 
 TEST_F(TmpfsTest, UnlinkedFileLivesWhileOpen) {
@@ -104,7 +107,8 @@ TEST_F(TmpfsTest, HardLinksShareTheFile) {
     FileStat stat;
     ASSERT_TRUE(file->stat(stat));
     EXPECT_EQ(stat.links, 2u);
-    EXPECT_EQ(make_link(actor(), at("one"), false, Place{fs_->root(), "two"}).error(), Errno::Exist);
+    EXPECT_EQ(make_link(actor(), at("one"), false, Place{fs_->root(), "two"}).error(),
+              Errno::Exist);
 }
 
 TEST_F(TmpfsTest, PagesOutliveTruncationWhileMapped) {
@@ -147,7 +151,8 @@ TEST_F(TmpfsTest, PunchHoleZeroesTheRange) {
     ASSERT_TRUE(file->vnode()->punch_hole(100, 2 * kPageSize));
     EXPECT_EQ(kernel::testing::frames_in_use, before - 1);
     const std::string all = read(*file, 0, 5 * kPageSize);
-    EXPECT_EQ(all, std::string(100, 'x') + std::string(2 * kPageSize, '\0') + std::string(2 * kPageSize - 100, 'x'));
+    EXPECT_EQ(all, std::string(100, 'x') + std::string(2 * kPageSize, '\0') +
+                       std::string(2 * kPageSize - 100, 'x'));
 }
 
 // Random operations beside a model in memory.
@@ -175,13 +180,16 @@ TEST_F(TmpfsTest, AgreesWithAModel) {
             case 3: {
                 const std::uint64_t size = 1 + pick(20000);
                 ASSERT_TRUE(file->vnode()->punch_hole(offset, size));
-                for (std::uint64_t j = offset; j < std::min<std::uint64_t>(offset + size, model.size()); j++)
+                for (std::uint64_t j = offset;
+                     j < std::min<std::uint64_t>(offset + size, model.size()); j++)
                     model[j] = 0;
                 break;
             }
             default: {
                 const std::size_t size = 1 + pick(20000);
-                ASSERT_EQ(read(*file, offset, size), offset < model.size() ? model.substr(offset, size) : "") << i;
+                ASSERT_EQ(read(*file, offset, size),
+                          offset < model.size() ? model.substr(offset, size) : "")
+                    << i;
             }
         }
         ASSERT_EQ(size_of(*file), model.size());
@@ -190,7 +198,8 @@ TEST_F(TmpfsTest, AgreesWithAModel) {
 
 TEST_F(TmpfsTest, RenameRules) {
     auto mkdir = [&](std::string_view path) { return make_directory(actor(), at(path), 0755); };
-    auto rename = [&](std::string_view from, std::string_view to, RenameHow how = RenameHow::Replace) {
+    auto rename = [&](std::string_view from, std::string_view to,
+                      RenameHow how = RenameHow::Replace) {
         return rename_path(actor(), at(from), Place{fs_->root(), to}, how);
     };
     ASSERT_TRUE(mkdir("d"));
@@ -254,15 +263,17 @@ TEST_F(TmpfsTest, ListsEveryNameOnceWhileOthersComeAndGo) {
 // A newc archive, made here.
 class Archive {
   public:
-    void add(const std::string& name, std::uint32_t mode, const std::string& content, bool align = false,
-             std::uint32_t inode = 0, std::uint32_t links = 1) {
+    void add(const std::string& name, std::uint32_t mode, const std::string& content,
+             bool align = false, std::uint32_t inode = 0, std::uint32_t links = 1) {
         std::size_t name_size = name.size() + 1;
         if (align)
             while ((bytes_.size() + 110 + name_size) % kPageSize)
                 name_size++;
         char header[111];
-        std::snprintf(header, sizeof header, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode, mode, 0, 0,
-                      links, 1000, static_cast<unsigned>(content.size()), 0, 0, 0, 0, static_cast<unsigned>(name_size), 0);
+        std::snprintf(header, sizeof header,
+                      "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode, mode, 0,
+                      0, links, 1000, static_cast<unsigned>(content.size()), 0, 0, 0, 0,
+                      static_cast<unsigned>(name_size), 0);
         bytes_ += header;
         bytes_ += name + std::string(name_size - name.size(), '\0');
         pad();

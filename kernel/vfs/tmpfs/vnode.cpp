@@ -74,7 +74,8 @@ Result<> TmpfsVnode::change(const AttributeChange& change) {
     {
         SpinGuard guard(attributes_lock_);
         if (change.permissions)
-            attributes_.mode = (attributes_.mode & kModeTypeMask) | (*change.permissions & kModePermissions);
+            attributes_.mode =
+                (attributes_.mode & kModeTypeMask) | (*change.permissions & kModePermissions);
         if (change.user)
             attributes_.user = *change.user;
         if (change.group)
@@ -236,7 +237,8 @@ bool TmpfsVnode::is_ancestor_of(TmpfsVnode* directory) {
     return false;
 }
 
-Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view new_name, RenameHow how) {
+Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view new_name,
+                            RenameHow how) {
     if (&to.file_system() != &file_system())
         return fail(Errno::XDev);
     auto& target = static_cast<TmpfsVnode&>(to);
@@ -285,7 +287,8 @@ Result<> TmpfsVnode::rename(std::string_view name, Vnode& to, std::string_view n
         replaced->removed_ = replaced->is_directory();
         {
             SpinGuard attributes(replaced->attributes_lock_);
-            replaced->attributes_.links = replaced->is_directory() ? 0 : replaced->attributes_.links - 1;
+            replaced->attributes_.links =
+                replaced->is_directory() ? 0 : replaced->attributes_.links - 1;
         }
         replaced->touch(false);
         replaced->changed(kFileDeleted);
@@ -310,7 +313,8 @@ Result<std::uint64_t> TmpfsVnode::read_directory(std::uint64_t position, Directo
     for (TmpfsEntry& entry : entries_) {
         if (entry.position <= position)
             continue;
-        if (!sink.add({entry.name.view(), entry.vnode->attributes_.inode, entry.vnode->type(), entry.position}))
+        if (!sink.add({entry.name.view(), entry.vnode->attributes_.inode, entry.vnode->type(),
+                       entry.position}))
             break;
         position = entry.position;
     }
@@ -363,7 +367,8 @@ Result<> TmpfsVnode::punch_hole(std::uint64_t offset, std::uint64_t size) {
     if (!pages_)
         return fail(Errno::NoDev);
     MutexGuard guard(write_lock_);
-    SKEP_TRY(pages_->clear(offset, size > kSizeMax - std::min(offset, kSizeMax) ? kSizeMax : offset + size));
+    SKEP_TRY(pages_->clear(
+        offset, size > kSizeMax - std::min(offset, kSizeMax) ? kSizeMax : offset + size));
     touch(true);
     return {};
 }

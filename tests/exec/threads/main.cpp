@@ -1,4 +1,5 @@
-// skep-threads-test: 64 threads and what they wait with. The sums are known; a lost wake-up hangs, a wrong one shows.
+// skep-threads-test: 64 threads and what they wait with. The sums are known; a lost wake-up hangs,
+// a wrong one shows.
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/mman.h>
@@ -64,7 +65,8 @@ void ring() {
     together([&](int i) {
         for (int round = 0; round < kRounds; round++) {
             std::unique_lock lock(mutex);
-            turns[static_cast<std::size_t>(i)].wait(lock, [&] { return token == round * kThreads + i; });
+            turns[static_cast<std::size_t>(i)].wait(lock,
+                                                    [&] { return token == round * kThreads + i; });
             token++;
             turns[static_cast<std::size_t>((i + 1) % kThreads)].notify_one();
         }
@@ -108,7 +110,8 @@ void queue() {
             }
         }
     });
-    check(items.empty() && sum == long{kThreads / 2} * kItems * (kItems - 1) / 2, "sum through the queue");
+    check(items.empty() && sum == long{kThreads / 2} * kItems * (kItems - 1) / 2,
+          "sum through the queue");
 }
 
 void readers_and_writers() {
@@ -187,7 +190,8 @@ struct Shared {
 
 // Between processes; one dies with the lock, which the next one is told.
 void processes() {
-    auto* shared = static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    auto* shared = static_cast<Shared*>(
+        mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     check(shared != MAP_FAILED, "shared memory");
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
@@ -222,7 +226,9 @@ void processes() {
     }
     wait(nullptr);
     check(pthread_mutex_lock(&shared->mutex) == EOWNERDEAD, "the owner is dead");
-    check(pthread_mutex_consistent(&shared->mutex) == 0 && pthread_mutex_unlock(&shared->mutex) == 0, "made consistent");
+    check(
+        pthread_mutex_consistent(&shared->mutex) == 0 && pthread_mutex_unlock(&shared->mutex) == 0,
+        "made consistent");
 }
 
 void priority_inheritance() {
@@ -248,9 +254,15 @@ int main() {
     const struct {
         const char* name;
         void (*run)();
-    } parts[] = {{"mutexes", mutexes}, {"ring", ring}, {"barriers", barriers}, {"queue", queue},
-                 {"readers and writers", readers_and_writers}, {"semaphores", semaphores}, {"timeouts", timeouts},
-                 {"many short lives", many_short_lives}, {"processes", processes},
+    } parts[] = {{"mutexes", mutexes},
+                 {"ring", ring},
+                 {"barriers", barriers},
+                 {"queue", queue},
+                 {"readers and writers", readers_and_writers},
+                 {"semaphores", semaphores},
+                 {"timeouts", timeouts},
+                 {"many short lives", many_short_lives},
+                 {"processes", processes},
                  {"priority inheritance", priority_inheritance}};
     for (const auto& part : parts) {
         part.run();

@@ -1,7 +1,8 @@
 // The /dev/vmm interface of the control kernel: how a process owns a guest.
 //
 // /dev/vmmctl   create and destroy guests (privileged): VMMCTL_*
-// /dev/vmm/NAME one guest: VMM_* ioctls, mmap of guest memory at offset = guest-physical address, and
+// /dev/vmm/NAME one guest: VMM_* ioctls, mmap of guest memory at offset = guest-physical address,
+// and
 //               of vCPU i's VcpuPage at offset VMM_PAGE_OFFSET + i * 4096. A guest lives from
 //               VMMCTL_CREATE until VMMCTL_DESTROY; the last close of its node stops its vCPUs.
 //
@@ -38,13 +39,14 @@ struct VmmMemAdd {
 struct VmmVcpu {
     uint32_t index, reserved;
 };
-// Pointers are user addresses as 64-bit numbers so that the layout does not depend on the personality.
+// Pointers are user addresses as 64-bit numbers so that the layout does not depend on the
+// personality.
 struct VmmFields {
     uint32_t index, count;  // count <= 256
     uint64_t fields;        // skep::abi::FieldValue[count]
 };
-struct VmmBlob {            // XSAVE area or APIC page
-    uint32_t index, size;   // in: capacity; out of GET: bytes used
+struct VmmBlob {           // XSAVE area or APIC page
+    uint32_t index, size;  // in: capacity; out of GET: bytes used
     uint64_t data;
 };
 struct VmmCpuid {
