@@ -9,8 +9,10 @@ from devtool.paths import ROOT
 ABI = ROOT / "kernel" / "abi"
 PAGES = ROOT / "docs" / "compat"
 # A row of a table: {number, "name", arguments, handler[, status[, note]]}.
-ROW = re.compile(r'\{\s*(\d+),\s*"([^"]+)",\s*(\d+),\s*[^{}"]+?(?:,\s*SyscallStatus::(\w+)(?:,\s*("(?:[^"\\]|\\.)*"|k\w+))?)?\s*\},')
-TEXT = re.compile(r'constexpr std::string_view (k\w+) =\s*"((?:[^"\\]|\\.)*)";')
+LITERAL = r'"(?:[^"\\]|\\.)*"(?:\s*"(?:[^"\\]|\\.)*")*'  # or several, which the compiler joins
+ROW = re.compile(r'\{\s*(\d+),\s*"([^"]+)",\s*(\d+),\s*[^{}"]+?(?:,\s*SyscallStatus::(\w+)(?:,\s*(' + LITERAL +
+                 r'|k\w+))?)?\s*\},')
+TEXT = re.compile(rf'constexpr std::string_view (k\w+) =\s*({LITERAL});')
 STATUS = {None: "full", "Full": "full", "Partial": "partial", "Ignored": "accepted, does nothing"}
 
 
@@ -38,12 +40,16 @@ KINDS = [
 ]
 
 
+def value(literal: str) -> str:
+    return re.sub(r'"\s*"', "", literal[1:-1]).replace('\\"', '"')
+
+
 def rows(path: Path) -> list[Call]:
     text = path.read_text()
-    names = dict(TEXT.findall(text))
+    names = {name: value(literal) for name, literal in TEXT.findall(text)}
     calls = []
     for number, name, arguments, status, note in ROW.findall(text):
-        note = note[1:-1].replace('\\"', '"') if note.startswith('"') else names.get(note, note)
+        note = value(note) if note.startswith('"') else names.get(note, note)
         calls.append(Call(int(number), name, int(arguments), STATUS[status or None], note))
     return calls
 
