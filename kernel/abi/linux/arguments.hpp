@@ -8,6 +8,9 @@ namespace skep::kernel::linux_abi {
 
 using namespace abi;
 
+// A descriptor argument that stands for the working directory.
+inline constexpr std::uint64_t kCwd = static_cast<std::uint64_t>(kAtFdCwd);
+
 std::uint64_t encode_device(std::uint64_t number);  // as st_dev and st_rdev hold it
 std::uint64_t decode_device(std::uint64_t encoded);
 constexpr Timespec to_timespec(FileTime time) {

@@ -73,7 +73,6 @@ struct OpenHow2 {  // struct open_how of openat2
     std::uint64_t flags, mode, resolve;
 };
 
-inline constexpr int kAtFdCwd = -100;
 enum : std::uint32_t {
     kAtSymlinkNofollow = 0x100,
     kAtRemoveDir = 0x200,

@@ -1,4 +1,4 @@
-// Linux calls on names, and on what stat tells.
+// Linux calls on names.
 #include <kernel/abi/file_service.hpp>
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/syscall.hpp>
@@ -16,8 +16,6 @@ namespace skep::kernel::linux_abi {
 namespace {
 
 using Value = Result<std::uint64_t>;
-
-constexpr std::uint64_t kCwd = static_cast<std::uint64_t>(kAtFdCwd);
 
 // --- open ---
 
@@ -85,98 +83,7 @@ Value openat2(const std::uint64_t* a) {
          .in_root = static_cast<bool>(how.resolve & kInRoot)});
 }
 
-// --- stat ---
-
-Result<> put_stat(UserAddr to, const FileStat& from) {
-    Stat stat{};
-    stat.device = encode_device(from.device);
-    stat.inode = from.inode;
-    stat.links = from.links;
-    stat.mode = from.mode;
-    stat.user = from.user;
-    stat.group = from.group;
-    stat.device_number = encode_device(from.device_number);
-    stat.size = static_cast<std::int64_t>(from.size);
-    stat.block_size = from.block_size;
-    stat.blocks = static_cast<std::int64_t>(from.blocks);
-    stat.accessed = to_timespec(from.accessed);
-    stat.modified = to_timespec(from.modified);
-    stat.changed = to_timespec(from.changed);
-    return copy_out(to, stat);
-}
-
-StatxTime to_statx(FileTime time) {
-    const Timespec spec = to_timespec(time);
-    return {spec.seconds, static_cast<std::uint32_t>(spec.nanoseconds), 0};
-}
-
-Result<> put_statx(UserAddr to, const FileStat& from) {
-    Statx stat{};
-    stat.mask = kStatxBasic | kStatxCreated;
-    stat.block_size = from.block_size;
-    stat.links = from.links;
-    stat.user = from.user;
-    stat.group = from.group;
-    stat.mode = static_cast<std::uint16_t>(from.mode);
-    stat.inode = from.inode;
-    stat.size = from.size;
-    stat.blocks = from.blocks;
-    stat.accessed = to_statx(from.accessed);
-    stat.created = to_statx(from.created);
-    stat.changed = to_statx(from.changed);
-    stat.modified = to_statx(from.modified);
-    stat.node_major = device_major(from.device_number);
-    stat.node_minor = device_minor(from.device_number);
-    stat.device_major = device_major(from.device);
-    stat.device_minor = device_minor(from.device);
-    return copy_out(to, stat);
-}
-
-// (descriptor, path, flags) of the *at calls that take AT_EMPTY_PATH.
-Result<FileStat> stat_at(std::uint64_t descriptor, UserAddr path, std::uint32_t flags) {
-    if (flags & ~(kAtSymlinkNofollow | kAtNoAutomount | kAtEmptyPath | kAtStatxSync))
-        return fail(Errno::Inval);
-    FileStat stat;
-    const bool null_path = (flags & kAtEmptyPath) && path == 0;
-    PathArgument text;
-    if (!null_path)
-        text = SKEP_TRY(PathArgument::copy(path));
-    if ((flags & kAtEmptyPath) && text.view().empty()) {
-        if (static_cast<int>(descriptor) == kAtFdCwd)
-            SKEP_TRY(current_fs().working_directory()->stat(stat));
-        else
-            SKEP_TRY(SKEP_TRY(file_argument(descriptor))->stat(stat));
-        return stat;
-    }
-    const Ref<Vnode> start = SKEP_TRY(start_argument(descriptor, text.view()));
-    Ref<Vnode> vnode =
-        SKEP_TRY(find_vnode(actor(), {start, text.view()}, !(flags & kAtSymlinkNofollow)));
-    SKEP_TRY(vnode->stat(stat));
-    return stat;
-}
-
-Value stat(const std::uint64_t* a) {
-    SKEP_TRY(put_stat(a[1], SKEP_TRY(stat_at(kCwd, a[0], 0))));
-    return 0;
-}
-Value lstat(const std::uint64_t* a) {
-    SKEP_TRY(put_stat(a[1], SKEP_TRY(stat_at(kCwd, a[0], kAtSymlinkNofollow))));
-    return 0;
-}
-Value fstat(const std::uint64_t* a) {
-    FileStat stat;
-    SKEP_TRY(SKEP_TRY(file_argument(a[0]))->stat(stat));
-    SKEP_TRY(put_stat(a[1], stat));
-    return 0;
-}
-Value newfstatat(const std::uint64_t* a) {
-    SKEP_TRY(put_stat(a[2], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[3])))));
-    return 0;
-}
-Value statx(const std::uint64_t* a) {
-    SKEP_TRY(put_statx(a[4], SKEP_TRY(stat_at(a[0], a[1], static_cast<std::uint32_t>(a[2])))));
-    return 0;
-}
+// --- what is there ---
 
 Result<> put_statfs(UserAddr to, FileSystem& file_system) {
     FileSystemStat from;
@@ -400,143 +307,6 @@ Value mknod(const std::uint64_t* a) {
     return mknodat(arguments);
 }
 
-// --- attributes ---
-
-Result<Ref<Vnode>> vnode_of(std::uint64_t descriptor) {
-    Ref<File> file = SKEP_TRY(file_argument(descriptor));
-    if (!file->vnode())
-        return fail(Errno::Inval);
-    return file->vnode();
-}
-
-Value fchmod(const std::uint64_t* a) {
-    SKEP_TRY(change_mode(actor(), *SKEP_TRY(vnode_of(a[0])), static_cast<std::uint32_t>(a[1])));
-    return 0;
-}
-Value fchmodat(const std::uint64_t* a) {
-    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    SKEP_TRY(change_mode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)),
-                         static_cast<std::uint32_t>(a[2])));
-    return 0;
-}
-Value chmod(const std::uint64_t* a) {
-    const std::uint64_t arguments[] = {kCwd, a[0], a[1]};
-    return fchmodat(arguments);
-}
-
-std::optional<std::uint32_t> id_argument(std::uint64_t id) {
-    const auto value = static_cast<std::uint32_t>(id);
-    return value == ~0u ? std::nullopt : std::optional(value);
-}
-
-Value fchown(const std::uint64_t* a) {
-    SKEP_TRY(
-        change_owner(actor(), *SKEP_TRY(vnode_of(a[0])), id_argument(a[1]), id_argument(a[2])));
-    return 0;
-}
-Value fchownat(const std::uint64_t* a) {
-    if (a[4] & ~std::uint64_t{kAtSymlinkNofollow | kAtEmptyPath})
-        return fail(Errno::Inval);
-    const PlaceArgument place = SKEP_TRY(place_argument(a[0], a[1]));
-    if ((a[4] & kAtEmptyPath) && place.path.view().empty()) {
-        const std::uint64_t arguments[] = {a[0], a[2], a[3]};
-        return fchown(arguments);
-    }
-    SKEP_TRY(change_owner(actor(),
-                          *SKEP_TRY(find_vnode(actor(), place, !(a[4] & kAtSymlinkNofollow))),
-                          id_argument(a[2]), id_argument(a[3])));
-    return 0;
-}
-Value chown(const std::uint64_t* a) {
-    const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2], 0};
-    return fchownat(arguments);
-}
-Value lchown(const std::uint64_t* a) {
-    const std::uint64_t arguments[] = {kCwd, a[0], a[1], a[2], kAtSymlinkNofollow};
-    return fchownat(arguments);
-}
-
-Result<FileTimes> times_argument(UserAddr from) {
-    constexpr std::int64_t kNow = 0x3fffffff, kOmit = 0x3ffffffe;
-    const FileTime current = realtime_now();
-    if (!from)
-        return FileTimes{current, current, true};
-    struct Pair {
-        Timespec accessed, modified;
-    };
-    const auto pair = SKEP_TRY(copy_in<Pair>(from));
-    FileTimes times;
-    auto convert = [&](const Timespec& spec) -> Result<std::optional<FileTime>> {
-        if (spec.nanoseconds == kNow)
-            return current;
-        if (spec.nanoseconds == kOmit)
-            return std::optional<FileTime>();
-        return SKEP_TRY(from_timespec(spec));
-    };
-    times.accessed = SKEP_TRY(convert(pair.accessed));
-    times.modified = SKEP_TRY(convert(pair.modified));
-    times.now = pair.accessed.nanoseconds == kNow && pair.modified.nanoseconds == kNow;
-    return times;
-}
-
-Value set_times(std::uint64_t descriptor, UserAddr path, const FileTimes& times,
-                std::uint32_t flags) {
-    if (flags & ~(kAtSymlinkNofollow | kAtEmptyPath))
-        return fail(Errno::Inval);
-    Ref<Vnode> vnode;
-    if (path == 0) {
-        vnode = SKEP_TRY(vnode_of(descriptor));
-    } else {
-        const PlaceArgument place = SKEP_TRY(place_argument(descriptor, path));
-        if ((flags & kAtEmptyPath) && place.path.view().empty())
-            vnode = SKEP_TRY(vnode_of(descriptor));
-        else
-            vnode = SKEP_TRY(find_vnode(actor(), place, !(flags & kAtSymlinkNofollow)));
-    }
-    SKEP_TRY(set_file_times(*vnode, times));
-    return 0;
-}
-
-Value utimensat(const std::uint64_t* a) {
-    return set_times(a[0], a[1], SKEP_TRY(times_argument(a[2])), static_cast<std::uint32_t>(a[3]));
-}
-
-Value utimes_at(std::uint64_t descriptor, UserAddr path, UserAddr from) {
-    return set_times(descriptor, path, SKEP_TRY(timevals_argument(from)), 0);
-}
-Value futimesat(const std::uint64_t* a) {
-    return utimes_at(a[0], a[1], a[2]);
-}
-Value utimes(const std::uint64_t* a) {
-    return utimes_at(kCwd, a[0], a[1]);
-}
-
-Value utime(const std::uint64_t* a) {
-    if (!a[1])
-        return set_times(kCwd, a[0], SKEP_TRY(times_argument(0)), 0);
-    struct Pair {
-        std::int64_t accessed, modified;
-    };
-    const auto pair = SKEP_TRY(copy_in<Pair>(a[1]));
-    FileTimes times;
-    times.accessed = SKEP_TRY(from_timespec({pair.accessed, 0}));
-    times.modified = SKEP_TRY(from_timespec({pair.modified, 0}));
-    return set_times(kCwd, a[0], times, 0);
-}
-
-Value truncate(const std::uint64_t* a) {
-    if (static_cast<std::int64_t>(a[1]) < 0)
-        return fail(Errno::Inval);
-    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
-    SKEP_TRY(truncate_vnode(actor(), *SKEP_TRY(find_vnode(actor(), place, true)), a[1]));
-    return 0;
-}
-
-// Files have no extended attributes.
-Value no_attributes(const std::uint64_t*) {
-    return fail(Errno::OpNotSupp);
-}
-
 // --- the process's place ---
 
 Value umask(const std::uint64_t* a) {
@@ -655,11 +425,7 @@ Value memfd_create(const std::uint64_t* a) {
 
 constexpr Syscall kTable[] = {
     {2, "open", 3, open},
-    {4, "stat", 2, stat},
-    {5, "fstat", 2, fstat},
-    {6, "lstat", 2, lstat},
     {21, "access", 2, access, SyscallStatus::Partial, "judges by the effective user"},
-    {76, "truncate", 2, truncate},
     {79, "getcwd", 2, getcwd},
     {80, "chdir", 1, chdir},
     {81, "fchdir", 1, fchdir},
@@ -671,13 +437,7 @@ constexpr Syscall kTable[] = {
     {87, "unlink", 1, unlink},
     {88, "symlink", 2, symlink},
     {89, "readlink", 3, readlink},
-    {90, "chmod", 2, chmod},
-    {91, "fchmod", 2, fchmod},
-    {92, "chown", 3, chown},
-    {93, "fchown", 3, fchown},
-    {94, "lchown", 3, lchown},
     {95, "umask", 1, umask},
-    {132, "utime", 2, utime},
     {133, "mknod", 3, mknod},
     {137, "statfs", 2, statfs},
     {138, "fstatfs", 2, fstatfs},
@@ -686,36 +446,20 @@ constexpr Syscall kTable[] = {
     {165, "mount", 5, mount, SyscallStatus::Partial,
      "tmpfs and proc; no bind or move; options are ignored"},
     {166, "umount2", 2, umount2, SyscallStatus::Partial, "always lazy"},
-    {188, "setxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {189, "lsetxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {190, "fsetxattr", 5, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {191, "getxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {192, "lgetxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {193, "fgetxattr", 4, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {194, "listxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {195, "llistxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
-    {196, "flistxattr", 3, no_attributes, SyscallStatus::Partial, "no extended attributes"},
     {217, "getdents64", 3, getdents64},
-    {235, "utimes", 2, utimes},
     {257, "openat", 4, openat, SyscallStatus::Partial,
      "O_SYNC, O_DIRECT and O_NOATIME have no effect"},
     {258, "mkdirat", 3, mkdirat},
     {259, "mknodat", 4, mknodat},
-    {260, "fchownat", 5, fchownat},
-    {261, "futimesat", 3, futimesat},
-    {262, "newfstatat", 4, newfstatat},
     {263, "unlinkat", 3, unlinkat},
     {264, "renameat", 4, renameat},
     {265, "linkat", 5, linkat},
     {266, "symlinkat", 3, symlinkat},
     {267, "readlinkat", 4, readlinkat},
-    {268, "fchmodat", 3, fchmodat},
     {269, "faccessat", 3, faccessat, SyscallStatus::Partial, "judges by the effective user"},
-    {280, "utimensat", 4, utimensat},
     {306, "syncfs", 1, syncfs},
     {316, "renameat2", 5, renameat2, SyscallStatus::Partial, "no RENAME_WHITEOUT"},
     {319, "memfd_create", 2, memfd_create, SyscallStatus::Partial, "no seals, no huge pages"},
-    {332, "statx", 5, statx},
     {437, "openat2", 4, openat2},
     {439, "faccessat2", 4, faccessat2, SyscallStatus::Partial, "judges by the effective user"},
 };
