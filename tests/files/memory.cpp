@@ -2,8 +2,11 @@
 #include "check.hpp"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <csignal>
 
@@ -111,6 +114,53 @@ void written_from_itself() {
     CHECK(std::memcmp(map.get() + kPage, "source", 6) == 0);
 }
 
+// FUTEX_WAKE_OP; `words` is the two of them, `number` what FUTEX_OP makes.
+long wake_op(std::uint32_t* words, int number) {
+    return ::syscall(SYS_futex, words, FUTEX_WAKE_OP, 1, 1L, words + 1, number);
+}
+
+void futex_wake_op() {
+    const Mapping map(-1, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS);
+    auto* words = reinterpret_cast<std::uint32_t*>(map.get());
+    struct {
+        int number;
+        std::uint32_t after;
+    } const changes[] = {
+        {FUTEX_OP(FUTEX_OP_SET, 5, FUTEX_OP_CMP_EQ, 12), 5},
+        {FUTEX_OP(FUTEX_OP_ADD, 0xfff, FUTEX_OP_CMP_EQ, 12), 11},  // numbers are signed
+        {FUTEX_OP(FUTEX_OP_OR, 3, FUTEX_OP_CMP_EQ, 12), 15},
+        {FUTEX_OP(FUTEX_OP_ANDN, 4, FUTEX_OP_CMP_EQ, 12), 8},
+        {FUTEX_OP(FUTEX_OP_XOR, 9, FUTEX_OP_CMP_EQ, 12), 5},
+        {FUTEX_OP(FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 4, FUTEX_OP_CMP_EQ, 12), 16},
+    };
+    for (const auto& change : changes) {
+        words[1] = 12;
+        CHECK(wake_op(words, change.number) == 0 && words[1] == change.after);
+    }
+    CHECK_ERROR(wake_op(words, static_cast<int>(FUTEX_OP(5, 0, FUTEX_OP_CMP_EQ, 0))), ENOSYS);
+    CHECK_ERROR(wake_op(words, static_cast<int>(FUTEX_OP(FUTEX_OP_SET, 0, 6, 0))), ENOSYS);
+    CHECK_ERROR(::syscall(SYS_futex, words, FUTEX_WAKE_OP, 1, 1L, map.get() + 5, 0), EINVAL);
+    CHECK_ERROR(::syscall(SYS_futex, words, FUTEX_WAKE_OP, 1, 1L, 8, 0), EFAULT);
+
+    // A sleeper on each word; the second is woken only if the old value is as compared.
+    words[0] = words[1] = 0;
+    pid_t sleepers[2];
+    for (int i = 0; i < 2; i++) {
+        sleepers[i] = ::fork();
+        if (sleepers[i] == 0)
+            ::_exit(::syscall(SYS_futex, words + i, FUTEX_WAIT, 0, nullptr) == 0 ? 0 : 1);
+    }
+    // The words keep their values, lest one that has not slept yet find another.
+    while (wake_op(words, FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_GT, 0)) == 0)
+        ::usleep(1000);
+    int status = -1;
+    CHECK(::waitpid(sleepers[0], &status, 0) == sleepers[0] && status == 0);
+    CHECK(::waitpid(sleepers[1], &status, WNOHANG) == 0);
+    while (wake_op(words, FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_LE, 0)) == 0)
+        ::usleep(1000);
+    CHECK(::waitpid(sleepers[1], &status, 0) == sleepers[1] && status == 0);
+}
+
 }  // namespace
 
 const Case memory_cases[] = {
@@ -119,6 +169,7 @@ const Case memory_cases[] = {
     {"past_the_end", past_the_end},
     {"outlives_its_file", outlives_its_file},
     {"written_from_itself", written_from_itself},
+    {"futex_wake_op", futex_wake_op},
 };
 const unsigned memory_case_count = std::size(memory_cases);
 

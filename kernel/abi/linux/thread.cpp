@@ -1,11 +1,8 @@
-// Threads: futexes, TLS, scheduling.
-#include <kernel/abi/linux/owner_futex.hpp>
+// Threads: TLS, robust lists, scheduling.
 #include <kernel/abi/linux/tables.hpp>
-#include <kernel/abi/linux/time.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/mm/layout.hpp>
-#include <kernel/proc/futex.hpp>
 #include <kernel/proc/process.hpp>
 
 #include <algorithm>
@@ -16,79 +13,6 @@ namespace {
 
 using Arguments = const std::uint64_t*;
 using Returns = Result<std::uint64_t>;
-
-Returns futex(Arguments a) {
-    // linux/futex.h
-    enum {
-        Wait = 0,
-        Wake = 1,
-        Requeue = 3,
-        CmpRequeue = 4,
-        LockPi = 6,
-        UnlockPi = 7,
-        TryLockPi = 8,
-        WaitBitset = 9,
-        WakeBitset = 10,
-        LockPi2 = 13,
-    };
-    constexpr std::uint64_t kPrivate = 128, kClockRealtime = 256;
-    const std::uint64_t op = a[1] & ~(kPrivate | kClockRealtime);
-    const bool shared = !(a[1] & kPrivate);
-    const auto value = static_cast<std::uint32_t>(a[2]);
-    switch (op) {
-        case Wait:
-        case WaitBitset: {
-            Nanoseconds deadline = kForever;
-            if (a[3]) {
-                const Nanoseconds time = SKEP_TRY(copy_in_timespec(a[3]));
-                deadline = op == Wait ? deadline_after(time)
-                                      : SKEP_TRY(deadline_of(a[1] & kClockRealtime ? 0 : 1, time));
-            }
-            const std::uint32_t mask = op == Wait ? ~0u : static_cast<std::uint32_t>(a[5]);
-            if (mask == 0)
-                return fail(Errno::Inval);
-            const auto waited = futex_wait(a[0], shared, value, mask, deadline);
-            if (!waited && waited.error() == Errno::Intr && deadline == kForever)
-                return fail(Errno::Restart);
-            SKEP_TRY(waited);
-            return 0;
-        }
-        case Wake:
-            return SKEP_TRY(futex_wake(a[0], shared, value, ~0u));
-        case WakeBitset:
-            if (static_cast<std::uint32_t>(a[5]) == 0)
-                return fail(Errno::Inval);
-            return SKEP_TRY(futex_wake(a[0], shared, value, static_cast<std::uint32_t>(a[5])));
-        case Requeue:
-            return SKEP_TRY(futex_requeue(a[0], a[4], shared, value,
-                                          static_cast<std::uint32_t>(a[3]), std::nullopt));
-        case CmpRequeue:
-            return SKEP_TRY(futex_requeue(a[0], a[4], shared, value,
-                                          static_cast<std::uint32_t>(a[3]),
-                                          static_cast<std::uint32_t>(a[5])));
-        case LockPi:
-        case LockPi2: {
-            // LOCK_PI's time is always of CLOCK_REALTIME, LOCK_PI2's as the flag says.
-            const bool realtime = op == LockPi || a[1] & kClockRealtime;
-            const Nanoseconds deadline =
-                a[3] ? SKEP_TRY(deadline_of(realtime ? 0 : 1, SKEP_TRY(copy_in_timespec(a[3]))))
-                     : kForever;
-            const auto locked = lock_owned(a[0], shared, true, deadline);
-            if (!locked && locked.error() == Errno::Intr)
-                return fail(Errno::Restart);  // times are absolute
-            SKEP_TRY(locked);
-            return 0;
-        }
-        case TryLockPi:
-            SKEP_TRY(lock_owned(a[0], shared, false, 0));
-            return 0;
-        case UnlockPi:
-            SKEP_TRY(unlock_owned(a[0], shared));
-            return 0;
-        default:
-            return fail(Errno::NoSys);  // WAKE_OP; requeueing to a PI futex
-    }
-}
 
 Returns arch_prctl(Arguments a) {
     // asm/prctl.h
@@ -242,8 +166,6 @@ constexpr Syscall kCalls[] = {
     {147, "sched_get_priority_min", 1, sched_priority_limit, SyscallStatus::Partial,
      "SCHED_OTHER only"},
     {158, "arch_prctl", 2, arch_prctl, SyscallStatus::Partial, "the bases of FS and GS"},
-    {202, "futex", 6, futex, SyscallStatus::Partial,
-     "PI futexes lend no priority; no WAKE_OP, no requeueing to PI"},
     {203, "sched_setaffinity", 3, sched_setaffinity, SyscallStatus::Partial, "64 CPUs"},
     {204, "sched_getaffinity", 3, sched_getaffinity, SyscallStatus::Partial, "64 CPUs"},
     {218, "set_tid_address", 1, set_tid_address},
