@@ -358,17 +358,19 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
         std::swap(process.executable, executable);
         process.executed = true;
     }
+    switch_address_space(*process.map);
+    process.personality = personality;
+    set_command(process, me, path);
+    reset_signals_for_exec(process);
+    // Before others can see by a pipe that closes, or by vfork(2) returning, that it has happened:
+    // who begins to watch the process then is told of no exec.
+    process.life_events.notify(kProcessExec);
     descriptors.reset();
     executable.reset();
-    switch_address_space(*process.map);
     release_vfork_parent(process);
     if (old)
         old->remove_user();
     old.reset();
-    process.personality = personality;
-    set_command(process, me, path);
-    reset_signals_for_exec(process);
-    process.life_events.notify(kProcessExec);
     me.clear_child_tid = me.robust_list = 0;
     process.arguments.clear();
     if (process.arguments.resize(std::min<std::size_t>(arguments.bytes(), kPageSize)))
