@@ -53,7 +53,7 @@ void log_boot_information() {
 }  // namespace
 
 extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t information) {
-    const std::uint64_t began = read_tsc();
+    std::uint64_t began = read_tsc();
     serial_init();
     cpus[0] = &boot_cpu;
     cpu_count = 1;
@@ -74,6 +74,7 @@ extern "C" [[noreturn]] void kernel_main(std::uint32_t magic, std::uint32_t info
     init_hypercalls();
 
     read_acpi_tables(boot_information, acpi_machine);
+    began -= clear_tsc_adjust();
     init_tsc(under_hv() ? host_info().tsc_frequency : 0, began, acpi_machine.hpet);
     init_local_apic(acpi_machine.local_apic);
     boot_cpu.timer_deadline = ~0ull;

@@ -11,6 +11,7 @@ namespace skep::kernel {
 // SDM vol. 4, chapter 2; APM vol. 2, appendix A.
 enum class Msr : std::uint32_t {
     ApicBase = 0x1b,
+    TscAdjust = 0x3b,
     TscDeadline = 0x6e0,
     X2Apic = 0x800,
     Efer = 0xc0000080,

@@ -5,6 +5,7 @@
 #include <kernel/arch/x86_64/fpu.hpp>
 #include <kernel/arch/x86_64/hypercall.hpp>
 #include <kernel/arch/x86_64/trap.hpp>
+#include <kernel/arch/x86_64/tsc.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/dev/acpi/tables.hpp>
 #include <kernel/mm/kernel_map.hpp>
@@ -106,6 +107,7 @@ void start_other_cpus() {
 extern "C" [[noreturn]] void ap_main(std::uint32_t number) {
     Cpu& cpu = *cpus[number];
     init_this_cpu(cpu);
+    (void)clear_tsc_adjust();
     init_fpu_on_this_cpu();
     enable_local_apic();
     cpu.timer_deadline = kForever;

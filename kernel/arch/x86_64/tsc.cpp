@@ -88,6 +88,16 @@ std::uint64_t by_pit() {
 
 }  // namespace
 
+std::uint64_t clear_tsc_adjust() {
+    constexpr std::uint32_t kFeatures = 7, kHasTscAdjust = 1 << 1;
+    if (cpuid(0).eax < kFeatures || !(cpuid(kFeatures).ebx & kHasTscAdjust))
+        return 0;
+    const std::uint64_t adjust = read_msr(Msr::TscAdjust);
+    if (adjust)
+        write_msr(Msr::TscAdjust, 0);
+    return adjust;
+}
+
 void init_tsc(std::uint64_t known, std::uint64_t began,
               const std::optional<PhysAddr>& hpet_registers) {
     constexpr std::uint64_t kSlowest = 1'000'000;

@@ -10,6 +10,10 @@
 
 namespace skep::kernel {
 
+// Takes from this CPU's counter what firmware has added to it, or a reset has left there
+// (IA32_TSC_ADJUST, Intel SDM 3A 18.17.3), so that the counters of all CPUs agree and deadlines in
+// them are right. -> what it took.
+std::uint64_t clear_tsc_adjust();
 // Finds the frequency: `known` Hz (hv told it), or measured against the HPET, or without one
 // against the PIT. From here on monotonic_now() counts, from `began`: the counter when the kernel
 // was entered. Interrupts masked.
