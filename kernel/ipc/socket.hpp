@@ -58,6 +58,10 @@ struct PeerCredentials {
 
 struct ControlData {
     Vector<Ref<File>> files;  // SCM_RIGHTS
+    // How many of them each control message had, for receivers that count control messages
+    // (FreeBSD's libnv); empty: all in one.
+    Vector<std::uint32_t> groups;
+    bool credentials_sent = false;  // by the sender's wish (FreeBSD's SCM_CREDS)
     bool has_credentials = false;
     PeerCredentials credentials;
     // In, for receive_message: how many descriptors the caller has room for.

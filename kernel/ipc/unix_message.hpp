@@ -14,6 +14,8 @@ struct UnixMessage : ListNode<> {
     Vector<std::byte> bytes;
     std::size_t offset = 0;  // read so far, of a stream
     Vector<Ref<File>> files;
+    Vector<std::uint32_t> groups;  // ControlData::groups
+    bool credentials_sent = false;
     PeerCredentials credentials;
     SocketAddress from;
 };

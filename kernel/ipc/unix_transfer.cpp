@@ -25,6 +25,8 @@ Result<Owned<UnixMessage>> UnixSocket::make_message(Message& message, std::size_
                 return fail(Errno::Perm);
             made->credentials = claimed;
         }
+        made->credentials_sent = message.control->credentials_sent;
+        made->groups = std::move(message.control->groups);
         made->hold_files(std::move(message.control->files));
     }
     return made;
@@ -130,6 +132,7 @@ void UnixSocket::deliver_control(Message& message, UnixMessage& from, bool peek)
     if (message.control) {
         message.control->has_credentials = true;
         message.control->credentials = from.credentials;
+        message.control->credentials_sent = from.credentials_sent && !peek;
     }
     if (from.files.empty() || peek)
         return;
@@ -143,6 +146,7 @@ void UnixSocket::deliver_control(Message& message, UnixMessage& from, bool peek)
         return;
     // The message's hold on each goes; the receiver's descriptors hold them from now on.
     message.control->files = std::move(files);
+    message.control->groups = std::move(from.groups);
     message.control->release_after_adding = true;
 }
 

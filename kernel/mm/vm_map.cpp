@@ -126,7 +126,8 @@ void VmMap::try_merge(std::size_t index) {
     auto joinable = [](const MapEntry& a, const MapEntry& b) {
         return a.end == b.start && a.protection == b.protection &&
                a.max_protection == b.max_protection && a.shared == b.shared &&
-               a.object == b.object && (!a.object || a.offset + (a.end - a.start) == b.offset);
+               a.inherit == b.inherit && a.object == b.object &&
+               (!a.object || a.offset + (a.end - a.start) == b.offset);
     };
     if (index + 1 < entries_.size() && joinable(entries_[index], entries_[index + 1])) {
         entries_[index].end = entries_[index + 1].end;
@@ -302,6 +303,26 @@ Result<> VmMap::discard(std::uint64_t start, std::uint64_t size) {
     const Range range = SKEP_TRY(user_range(start, size));
     const MutexGuard guard(lock_);
     drop_pages(range.start, range.end);
+    return {};
+}
+
+Result<> VmMap::set_inheritance(std::uint64_t start, std::uint64_t size, Inherit inherit) {
+    const Range range = SKEP_TRY(user_range(start, size));
+    if (range.start == range.end)
+        return {};
+    const MutexGuard guard(lock_);
+    if (inherit == Inherit::Zeros)
+        for (std::size_t i = find_index(range.start);
+             i < entries_.size() && entries_[i].start < range.end; i++)
+            if (entries_[i].shared || entries_[i].object)
+                return fail(Errno::Inval);
+    SKEP_TRY(split_at(range.start));
+    SKEP_TRY(split_at(range.end));
+    std::size_t i = find_index(range.start);
+    for (; i < entries_.size() && entries_[i].start < range.end; i++)
+        entries_[i].inherit = inherit;
+    for (const std::size_t first = find_index(range.start); i > first && i > 0; i--)
+        try_merge(i - 1);
     return {};
 }
 
@@ -498,8 +519,10 @@ Result<> VmMap::copy_for_write(const MapEntry& e, std::uint64_t page, Pte& pte) 
 }
 
 Result<> VmMap::fork_entry(const MapEntry& e, VmMap& child) {
+    if (e.inherit == Inherit::Nothing)
+        return {};
     SKEP_TRY(child.insert_entry(e));
-    if (e.shared)
+    if (e.shared || e.inherit == Inherit::Zeros)
         return {};
     Result<> result;
     table_.for_each(e.start, e.end, [&](std::uint64_t address, Pte& pte, int level) {

@@ -18,6 +18,13 @@ namespace skep::kernel {
 
 inline constexpr std::uint32_t kProtRead = 1, kProtWrite = 2, kProtExecute = 4;
 
+// What a forked child gets of a mapping.
+enum class Inherit : std::uint8_t {
+    Copy,
+    Nothing,
+    Zeros  // private anonymous memory without its contents
+};
+
 struct MapEntry {
     std::uint64_t start = 0, end = 0;
     std::uint32_t protection = 0;
@@ -25,6 +32,7 @@ struct MapEntry {
     bool shared = false;
     Ref<VmObject> object = {};  // null: zeros (anonymous)
     std::uint64_t offset = 0;   // in the object, of `start`
+    Inherit inherit = Inherit::Copy;
 };
 
 struct MapRequest {
@@ -61,6 +69,8 @@ class VmMap : public RefCounted {
     // mremap: -> new address. `may_move` or `fixed_to` != 0.
     Result<std::uint64_t> remap(std::uint64_t start, std::uint64_t old_size, std::uint64_t new_size,
                                 bool may_move, std::uint64_t fixed_to);
+    // What is not mapped is left out. Inval: Zeros of what is shared or has an object.
+    Result<> set_inheritance(std::uint64_t start, std::uint64_t size, Inherit);
     // Whether all of the range is mapped (msync, mincore).
     bool covers(std::uint64_t start, std::uint64_t size);
 

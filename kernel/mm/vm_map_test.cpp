@@ -122,6 +122,29 @@ TEST_F(VmMapTest, ForkSharesUntilWritten) {
     EXPECT_EQ(map_->physical(page(0)), before);
 }
 
+TEST_F(VmMapTest, ForkLeavesOutAndZeroesAsAsked) {
+    ASSERT_TRUE(map_->map({.address = kBase, .size = 4 * kPageSize, .fixed = true}));
+    for (std::uint64_t i = 0; i < 4; i++)
+        *access(*map_, page(i), FaultAccess::Write) = 7;
+    ASSERT_TRUE(map_->set_inheritance(page(1), kPageSize, Inherit::Zeros));
+    ASSERT_TRUE(map_->set_inheritance(page(2), kPageSize, Inherit::Nothing));
+    Ref<VmMap> child = *map_->fork();
+    EXPECT_EQ(*access(*child, page(0), FaultAccess::Read), 7);
+    EXPECT_EQ(*access(*child, page(1), FaultAccess::Read), 0);
+    EXPECT_EQ(access(*child, page(2), FaultAccess::Read), nullptr);
+    EXPECT_EQ(*access(*child, page(3), FaultAccess::Read), 7);
+    EXPECT_EQ(*access(*map_, page(1), FaultAccess::Read), 7);
+    // The child's child too; and as before once it is taken back.
+    EXPECT_EQ(*access(**child->fork(), page(1), FaultAccess::Read), 0);
+    ASSERT_TRUE(map_->set_inheritance(page(0), 4 * kPageSize, Inherit::Copy));
+    EXPECT_EQ(*access(**map_->fork(), page(2), FaultAccess::Read), 7);
+    const Ref<VmObject> object = *AnonymousObject::create(kPageSize);
+    ASSERT_TRUE(
+        map_->map({.address = page(8), .size = kPageSize, .fixed = true, .object = object}));
+    EXPECT_EQ(map_->set_inheritance(page(8), kPageSize, Inherit::Zeros),
+              std::unexpected(Errno::Inval));
+}
+
 TEST_F(VmMapTest, PrivateMappingsOfAnObjectCopyOnWrite) {
     const Ref<VmObject> object = *AnonymousObject::create(kPageSize);
     ASSERT_TRUE(map_->map(

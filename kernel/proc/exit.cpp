@@ -58,10 +58,11 @@ void notify_parent(Process& p) {
     parent.child_changed.wake_all();
 }
 
-// With process_lock held: a child, already out of its parent's list, gets init for a parent.
-void adopt_by_init(Process& child) {
-    child.parent = init_process;
-    init_process->children.push_back(child);
+// With process_lock held: a child, already out of its parent's list, gets its reaper for a parent.
+void give_to_reaper(Process& child) {
+    Process& reaper = reaper_of(child);
+    child.parent = &reaper;
+    reaper.children.push_back(child);
     child.parent_signal = Signal::Chld;
     if (child.state == ProcessState::Zombie)
         notify_parent(child);
@@ -123,7 +124,7 @@ void end_process(Thread& me, Process& p) {
                                  .cause = SignalCause::User,
                                  .process = p.id,
                                  .user = p.credentials.real_user});
-        adopt_by_init(*child);
+        give_to_reaper(*child);
         if (was_tie)
             release_orphans(*child->group);
     }
@@ -164,9 +165,16 @@ void end_process(Thread& me, Process& p) {
 
 }  // namespace
 
-void leave_to_init(Process& child) {
+Process& reaper_of(const Process& process) {
+    for (Process* p = process.parent; p; p = p->parent)
+        if (p->child_subreaper && p->state == ProcessState::Alive)
+            return *p;
+    return *init_process;
+}
+
+void leave_to_reaper(Process& child) {
     List<Process, SiblingTag>::remove(child);
-    adopt_by_init(child);
+    give_to_reaper(child);
 }
 
 void exit_user_thread() {

@@ -89,6 +89,11 @@ Result<std::int32_t> allocate_id() {
     return id->number;
 }
 
+std::int32_t newest_id() {
+    const SpinGuard guard(process_lock);
+    return last_id;
+}
+
 void free_id(std::int32_t number) {
     SpinGuard guard(process_lock);
     Id* id = find_id(number);
@@ -156,6 +161,7 @@ Result<ProcessId> create_session() {
     const SpinGuard guard(process_lock);
     if (find_group(me.id))
         return fail(Errno::Perm);
+    std::ranges::copy(me.group->session->login, session->login);
     leave_group(me);
     join_group(me, std::move(*group));
     return me.id;

@@ -27,6 +27,7 @@ struct Credentials {
     std::uint32_t real_group = 0, effective_group = 0, saved_group = 0;
     std::array<std::uint32_t, 32> groups{};
     std::uint32_t group_count = 0;
+    std::array<char, 33> login_class{"default"};  // login.conf(5)
 };
 
 // FreeBSD's numbers (sys/resource.h).
@@ -57,11 +58,14 @@ struct GroupTag {};
 struct SiblingTag {};
 struct AllTag {};
 
+inline constexpr std::size_t kLoginNameSize = 33;  // FreeBSD's MAXLOGNAME, with the NUL
+
 // Its controlling terminal knows it (kernel/dev/tty/tty.hpp).
 class Session : public RefCounted {
   public:
     explicit Session(ProcessId leader) : id(leader) {}
     const ProcessId id;
+    char login[kLoginNameSize] = "root";  // as setlogin(2) says; under process_lock
 };
 
 class ProcessGroup : public RefCounted, public ListNode<> {
@@ -169,6 +173,8 @@ struct IdOwner {
 // A number that names nobody yet.
 Result<std::int32_t> allocate_id();
 void free_id(std::int32_t id);
+// The one given last.
+std::int32_t newest_id();
 // With process_lock held. Zombies are found too.
 Process* find_process(ProcessId id);
 Thread* find_thread(std::int32_t id);
@@ -216,6 +222,9 @@ Result<std::int32_t> create_user_thread(const ThreadStart&);
 Result<> become_single_threaded();
 // A session leader that ends gives up its terminal.
 void leave_terminal(Process& process);
+// Who gets its children if it ends: the nearest ancestor that asked to, else init. With
+// process_lock held.
+Process& reaper_of(const Process& process);
 // The address space is left (exec or exit): wakes a vfork parent.
 void release_vfork_parent(Process& process);
 

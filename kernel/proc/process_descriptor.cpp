@@ -31,7 +31,7 @@ void ProcessDescriptor::let_go() {
         return;  // waited for already
     if (!daemon_ && child_->state != ProcessState::Zombie)
         send_signal(*child_, {.signal = Signal::Kill});
-    leave_to_init(*child_);
+    leave_to_reaper(*child_);
 }
 
 }  // namespace skep::kernel

@@ -34,7 +34,7 @@ class ProcessDescriptor final : public File {
     Ref<Process> child_;
 };
 
-// A child that its parent gives up: init waits for it. With process_lock held.
-void leave_to_init(Process& child);
+// A child that its parent gives up: its reaper waits for it. With process_lock held.
+void leave_to_reaper(Process& child);
 
 }  // namespace skep::kernel

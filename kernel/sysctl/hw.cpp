@@ -121,6 +121,20 @@ constexpr Node unsigned_node(std::int32_t number, std::string_view name,
         .number = number, .name = name, .type = Type::UnsignedInt, .format = "IU", .read = read};
 }
 
+// Counters had 32 bits before FreeBSD 12; who has room for no more gets those.
+Result<> read_no_events(Numbers, Value& out) {
+    if (out.room == sizeof(std::uint32_t))
+        return out.put(std::uint32_t{0});
+    return out.put(std::uint64_t{0});
+}
+constexpr Node counter_node(std::int32_t number, std::string_view name) {
+    return {.number = number,
+            .name = name,
+            .type = Type::Unsigned64,
+            .format = "QU",
+            .read = read_no_events};
+}
+
 constexpr Node kVmStatsVm[] = {
     unsigned_node(256, "v_page_size", constant<std::uint32_t{kPageSize}>),
     unsigned_node(257, "v_page_count", number<total_pages>),
@@ -130,8 +144,8 @@ constexpr Node kVmStatsVm[] = {
     unsigned_node(261, "v_wire_count", constant<std::uint32_t{0}>),
     unsigned_node(262, "v_cache_count", constant<std::uint32_t{0}>),
     unsigned_node(263, "v_laundry_count", constant<std::uint32_t{0}>),
-    unsigned_node(264, "v_swappgsin", constant<std::uint32_t{0}>),
-    unsigned_node(265, "v_swappgsout", constant<std::uint32_t{0}>),
+    counter_node(264, "v_swappgsin"),
+    counter_node(265, "v_swappgsout"),
 };
 constexpr std::span<const Node> kVmStatsVmNodes = kVmStatsVm;
 constexpr Node kVmStats[] = {tree_node(256, "vm", kVmStatsVmNodes)};

@@ -9,6 +9,7 @@
 #include <kernel/sysctl/values.hpp>
 #include <kernel/vfs/device.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace skep::kernel::sysctl {
@@ -45,10 +46,12 @@ Result<> read_boot_time(Numbers, Value& out) {
     return out.put(time);
 }
 
+// As many bytes as are asked for: arc4random(3) before FreeBSD 12 ends the program over an error.
 Result<> read_random(Numbers, Value& out) {
     std::byte bytes[256];
-    fill_random(bytes, sizeof bytes);
-    return out.put(bytes);
+    const std::size_t size = std::min(out.room.value_or(sizeof bytes), sizeof bytes);
+    fill_random(bytes, size);
+    return out.put_bytes(bytes, size);
 }
 
 Result<> read_cpu_times(Numbers, Value& out) {
@@ -177,6 +180,7 @@ constexpr Node kKern[] = {
      .read = constant<std::uint32_t{1948}>},  // exp(-1/20) of fscale
     int_node<3>(263, "stackprot"),            // PROT_READ | PROT_WRITE
     int_node<99999>(264, "pid_max"),
+    {.number = 275, .name = "lastpid", .type = Type::Int, .format = "I", .read = number<newest_id>},
     text_node<kMachine>(265, "supported_archs"),
     text_node<kNone>(266, "vm_guest"),
     {.number = 267,

@@ -47,6 +47,7 @@ void put_identity(KinfoProc& k, const Process& p) {
     if (p.group) {
         k.group = p.group->id;
         k.session = p.group->session->id;
+        put_name(k.login, p.group->session->login);
         k.kernel_flags = k.session == p.id ? kSessionLeader : 0;
     }
     const Credentials& c = p.credentials;
@@ -116,11 +117,12 @@ KinfoProc describe(const Process& p, const Thread* t, Nanoseconds run_time) {
     k.usage.max_resident = k.resident_pages * static_cast<std::int64_t>(kPageSize / 1024);
     k.flags = kProcessInMemory | (p.executed ? kProcessExecuted : 0);
     k.state = static_cast<std::int8_t>(state_of(p, t));
+    if (state_of(p, t) == KinfoState::Sleep)
+        k.thread_flags = kThreadInterruptible;  // else ps(1) shows D
     k.thread_count = static_cast<std::int32_t>(p.thread_count);
     put_name(k.command, {p.command, strnlen(p.command, sizeof p.command)});
     put_name(k.emulation, p.personality ? p.personality->name : "");
-    put_name(k.login_class, "default");
-    put_name(k.login, p.credentials.effective_user == 0 ? "root" : "nobody");
+    put_name(k.login_class, p.credentials.login_class.data());
     return k;
 }
 
@@ -203,6 +205,8 @@ Result<> put_processes(By by, bool threads, Numbers rest, Value& out) {
             if (matches(p, by, id))
                 SKEP_TRY(put_process(p, threads, out));
     }
+    constexpr std::size_t kNewcomers = 5;  // as FreeBSD allows for
+    out.slack = by == By::Process ? 0 : kNewcomers * sizeof(KinfoProc);
     put_terminals(out.storage(), by == By::Terminal ? std::optional(id) : std::nullopt);
     if (by == By::Process && out.bytes().empty())
         return fail(Errno::Srch);

@@ -63,6 +63,7 @@ static_assert(offsetof(KinfoProc, thread) == 600 && offsetof(KinfoProc, usage) =
 inline constexpr std::int64_t kProcessHasTerminal = 0x2, kProcessInMemory = 0x1000'0000,
                               kProcessExecuted = 0x4000;
 inline constexpr std::int64_t kTerminalActive = 1, kSessionLeader = 2;  // KI_CTTY, KI_SLEADER
+inline constexpr std::int64_t kThreadInterruptible = 0x8;               // TDF_SINTR, of a sleep
 enum class KinfoState : std::int8_t {
     Run = 2,
     Sleep = 3,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -44,6 +45,10 @@ class Value {
     }
     std::span<const std::byte> bytes() const { return bytes_.span(); }
     Vector<std::byte>& storage() { return bytes_; }
+    // How many bytes the caller has room for; none if it only asks for the size.
+    std::optional<std::size_t> room;
+    // Told to who only asks for the size: the value may be longer by that when it is read.
+    std::size_t slack = 0;
 
   private:
     Vector<std::byte> bytes_;

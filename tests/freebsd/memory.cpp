@@ -52,6 +52,31 @@ bool old_rtld_maps() {
     return true;
 }
 
+// arc4random(3)'s state is zeros in a child; what is not to be inherited is not there.
+bool inheritance() {
+    const long base = map(0, 3 * 4096, kRead | kWrite, kPrivate | kAnonymous);
+    EXPECT(base > 0);
+    auto* pages = reinterpret_cast<volatile char*>(base);
+    for (int i = 0; i < 3; i++)
+        pages[i * 4096] = 5;
+    EXPECT_CALL(sys(250, base + 4096, 4096, 3), 0);  // minherit(INHERIT_ZERO)
+    EXPECT_CALL(sys(250, base + 8192, 4096, 2), 0);  // INHERIT_NONE
+    EXPECT_CALL(sys(250, base, 4096, 9), -kEinval);
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        char residence;
+        exit_with(pages[0] == 5 && pages[4096] == 0 && sys(78, base + 8192, 4096, &residence) < 0
+                      ? 0
+                      : 1);
+    }
+    std::int32_t status = -1;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 0);
+    EXPECT(pages[4096] == 5);
+    EXPECT_CALL(sys(73, base, 3 * 4096), 0);
+    return true;
+}
+
 bool alignment() {
     const long big = map(0, 4 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(21)),
                super = map(0, 2 << 20, kRead | kWrite, kPrivate | kAnonymous | aligned(1));
@@ -163,6 +188,7 @@ void memory_cases() {
         {"madvise_mincore", advice},
         {"map_file", a_file_shared},
         {"shm_anon", anonymous_shared_memory},
+        {"minherit", inheritance},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

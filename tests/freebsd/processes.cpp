@@ -2,6 +2,8 @@
 // sys/procdesc.h.
 #include "system.hpp"
 
+#include <initializer_list>
+
 namespace bsd {
 namespace {
 
@@ -53,6 +55,128 @@ bool rfork_and_wait() {
                 child);  // wait6(P_PID, WEXITED)
     EXPECT_CALL(status, 9 << 8);
     EXPECT_CALL(*reinterpret_cast<std::int32_t*>(information), 20);  // SIGCHLD
+    return true;
+}
+
+// posix_spawn(3) from FreeBSD 12.2 on: rfork_thread(3) gives the child a stack of its own in the
+// parent's memory, and looks at RDX alone to see who it is.
+char spawn_stack[4096] __attribute__((aligned(16)));
+volatile int spawned;
+extern "C" [[gnu::used]] void skep_spawned() {
+    spawned = 1;
+    exit_with(21);
+}
+long on_a_stack_of_its_own(std::uint64_t number, std::uint64_t flags) {
+    std::uint64_t result = number, second = word(&spawn_stack);
+    bool failed;
+    asm volatile(
+        "syscall\n"
+        "jc 2f\n"
+        "cmp $0, %%edx\n"
+        "jz 2f\n"
+        "mov %%rsi, %%rsp\n"
+        "call skep_spawned\n"
+        "2:"
+        : "+a"(result), "=@ccc"(failed), "+d"(second)
+        : "D"(flags), "S"(spawn_stack + sizeof spawn_stack)
+        : "rcx", "r11", "r8", "r9", "r10", "memory");
+    return static_cast<long>(result);
+}
+
+bool spawning() {
+    const struct {
+        std::uint64_t number, flags;
+        bool shared;
+    } kWays[] = {{251, std::uint64_t{1} << 31, true},  // RFSPAWN
+                 {251, 0x34, true},                    // RFPROC | RFMEM | RFFDG
+                 {66, 0, true},                        // vfork
+                 {2, 0, false}};                       // fork
+    for (const auto& way : kWays) {
+        spawned = 0;
+        const long child = on_a_stack_of_its_own(way.number, way.flags);
+        EXPECT(child > 0);
+        std::int32_t status = 0;
+        EXPECT_CALL(sys(7, child, &status, 0, 0), child);
+        EXPECT_CALL(status, 21 << 8);
+        EXPECT_CALL(spawned, way.shared);
+    }
+    return true;
+}
+
+struct ReaperStatus {
+    std::uint32_t flags, children, descendants;
+    std::int32_t reaper, child;
+    std::uint32_t padding[15];
+};
+
+// timeout(1): what it started, and what that left behind, is its to see and to end.
+bool reaping() {
+    EXPECT_CALL(sys(544, 0, sys(20), 3, 0), -kEinval);  // PROC_REAP_RELEASE: it is none
+    EXPECT_CALL(sys(544, 0, sys(20), 2, 0), 0);         // PROC_REAP_ACQUIRE
+    EXPECT_CALL(sys(544, 0, sys(20), 2, 0), -kEbusy);
+    std::int32_t ends[2];
+    EXPECT_CALL(sys(542, ends, 0), 0);
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        const auto grandchild = call(2);
+        if (!grandchild.failed && grandchild.value == 0) {
+            sys(4, ends[1], "x", 1);
+            for (;;)
+                sys(331);
+        }
+        exit_with(0);
+    }
+    char byte;
+    EXPECT_CALL(sys(3, ends[0], &byte, 1), 1);
+    EXPECT_CALL(sys(7, child.value, 0, 0, 0), child.signed_value());
+    ReaperStatus status{};
+    EXPECT_CALL(sys(544, 0, sys(20), 4, &status), 0);  // PROC_REAP_STATUS
+    EXPECT(status.flags == 1 && status.children == 1 && status.descendants == 1);
+    EXPECT(status.reaper == sys(20) && status.child > 0);
+    struct {
+        std::int32_t process, subtree;
+        std::uint32_t flags, padding[15];
+    } found[4] = {};
+    struct {
+        std::uint32_t capacity, padding[15];
+        void* to;
+    } pids{4, {}, found};
+    EXPECT_CALL(sys(544, 0, sys(20), 5, &pids), 0);  // PROC_REAP_GETPIDS
+    EXPECT(found[0].process == status.child && found[0].flags == 3 && found[1].flags == 0);
+    struct {
+        std::int32_t signal;
+        std::uint32_t flags;
+        std::int32_t subtree;
+        std::uint32_t killed;
+        std::int32_t failed;
+        std::uint32_t padding[15];
+    } kill{15, 0, 0, 0, 0, {}};
+    EXPECT_CALL(sys(544, 0, sys(20), 6, &kill), 0);  // PROC_REAP_KILL
+    EXPECT(kill.killed == 1 && kill.failed == -1);
+    std::int32_t how = 0;
+    EXPECT_CALL(sys(7, -1, &how, 0, 0), status.child);
+    EXPECT_CALL(how, 15);
+    EXPECT_CALL(sys(544, 0, sys(20), 6, &kill), -kEsrch);
+    EXPECT_CALL(sys(544, 0, sys(20), 3, 0), 0);
+    sys(6, ends[0]);
+    sys(6, ends[1]);
+    return true;
+}
+
+// Sessions have a login name, processes a class: setusercontext(3) sets both.
+bool login_names() {
+    char was[33] = {}, is[33] = {};
+    EXPECT_CALL(sys(49, was, sizeof was), 0);
+    EXPECT_CALL(sys(50, "operator"), 0);
+    EXPECT_CALL(sys(49, is, sizeof is), 0);
+    EXPECT(equal(is, "operator"));
+    EXPECT_CALL(sys(49, is, 3), -34);  // ERANGE
+    EXPECT_CALL(sys(50, was), 0);
+    EXPECT_CALL(sys(50, "a name that is longer than thirty-two bytes"), -kEinval);
+    EXPECT_CALL(sys(524, "staff"), 0);
+    EXPECT_CALL(sys(523, is, sizeof is), 0);
+    EXPECT(equal(is, "staff"));
+    EXPECT_CALL(sys(524, "default"), 0);
     return true;
 }
 
@@ -158,6 +282,9 @@ void process_cases() {
         {"pdfork", a_process_descriptor},
         {"pdfork_close", a_descriptor_closed},
         {"procctl", process_control},
+        {"rfork_thread", spawning},
+        {"procctl_reaper", reaping},
+        {"login_names", login_names},
         {"ptrace", tracing},
         {"identity", identity_and_limits},
     };

@@ -73,9 +73,12 @@ bool numbers_without_names() {
     EXPECT(place == start.find(35));
     std::uint64_t random[2] = {};
     size = sizeof random;
-    const int entropy[2] = {1, 37};  // kern.arandom
-    (void)sys(202, entropy, 2, random, &size, 0, 0);
-    EXPECT(random[0] && random[1]);
+    const int entropy[2] = {1, 37};  // kern.arandom, as arc4random(3) of FreeBSD 10 and 11 reads it
+    EXPECT_CALL(sys(202, entropy, 2, random, &size, 0, 0), 0);
+    EXPECT(size == sizeof random && random[0] && random[1]);
+    size = 128;
+    EXPECT_CALL(sys(202, entropy, 2, buffer, &size, 0, 0), 0);
+    EXPECT_CALL(size, 128);
     return true;
 }
 
@@ -133,6 +136,86 @@ bool one_process() {
     size = sizeof buffer;
     EXPECT_CALL(sys(202, threads, 4, buffer, &size, 0, 0), 0);
     EXPECT_CALL(size, 1088);
+    return true;
+}
+
+// ps(1) as libkvm and it ask: the size, a tenth more, the list, and again while it has grown; then
+// of each process its arguments. What it shows of a sleeping process.
+bool ps_sequence() {
+    const auto child = call(2);
+    if (!child.failed && child.value == 0)
+        for (;;)
+            sys(341, &start.words[0] - 1);  // sigsuspend: nothing comes
+    const int question[3] = {1, 14, 8};     // KERN_PROC_PROC
+    bool seen = false;
+    for (int round = 0; round < 2000 && !seen; round++) {
+        std::uint64_t size = 0, asked;
+        EXPECT_CALL(sys(202, question, 3, 0, &size, 0, 0), 0);
+        long got;
+        do {
+            size += size / 10;
+            EXPECT(size <= sizeof buffer);
+            asked = size;
+            got = sys(202, question, 3, buffer, &size, 0, 0);
+        } while (got == -kEnomem && size == asked);
+        EXPECT_CALL(got, 0);
+        for (const char* p = buffer; p < buffer + size && !seen; p += 1088)
+            if (at<std::int32_t>(p, 72) == child.signed_value() && at<std::int8_t>(p, 388) == 3) {
+                EXPECT(at<std::int64_t>(p, 1080) & 8);          // TDF_SINTR: state S, not D
+                EXPECT(at<std::int64_t>(p, 368) & 0x10000000);  // P_INMEM: not swapped
+                EXPECT(equal(p + 420, "root"));                 // ki_login
+                seen = true;
+            }
+        sys(331);
+    }
+    EXPECT(seen);
+    for (const char* name : {"kern.ccpu", "kern.fscale"}) {
+        int value = 0;
+        std::uint64_t size = sizeof value;
+        EXPECT_CALL(by_name(name, &value, &size), 0);
+        EXPECT(size == 4 && value > 0);
+    }
+    std::uint64_t pages = 0, size = sizeof pages;
+    EXPECT_CALL(by_name("hw.availpages", &pages, &size), 0);
+    EXPECT(size == 8 && pages > 0);
+    const int arguments[4] = {1, 14, 7, static_cast<int>(child.value)};
+    char little[8];
+    size = sizeof little;  // longer than it: ENOMEM, and what fits is there
+    EXPECT_CALL(sys(202, arguments, 4, little, &size, 0, 0), -kEnomem);
+    EXPECT(size == sizeof little && starts_with("/root/program", "/root/") && little[0] == '/');
+    EXPECT_CALL(sys(37, child.value, 9), 0);
+    EXPECT_CALL(sys(7, child.value, 0, 0, 0), child.signed_value());
+    return true;
+}
+
+// top(1) ends if one of these has another size than it expects.
+bool top_sequence() {
+    const struct {
+        const char* name;
+        std::uint64_t size;
+    } kNames[] = {{"kern.ccpu", 4},
+                  {"kern.smp.maxcpus", 4},
+                  {"kern.cp_time", 40},
+                  {"vm.loadavg", 24},
+                  {"kern.lastpid", 4},
+                  {"vfs.bufspace", 8},
+                  {"vm.stats.vm.v_active_count", 4},
+                  {"vm.stats.vm.v_inactive_count", 4},
+                  {"vm.stats.vm.v_laundry_count", 4},
+                  {"vm.stats.vm.v_wire_count", 4},
+                  {"vm.stats.vm.v_free_count", 4},
+                  {"vm.stats.vm.v_swappgsin", 8},
+                  {"vm.stats.vm.v_swappgsout", 8},
+                  {"vm.stats.vm.v_swappgsin", 4},  // before FreeBSD 12
+                  {"vm.stats.vm.v_cache_count", 4}};
+    for (const auto& n : kNames) {
+        std::uint64_t size = n.size;
+        if (const long r = by_name(n.name, buffer, &size); r != 0 || size != n.size) {
+            print("# ");
+            print(n.name);
+            return complain("sysctl", r ? r : static_cast<long>(size));
+        }
+    }
     return true;
 }
 
@@ -267,6 +350,8 @@ void sysctl_cases() {
         {"sysctl_small_buffer", a_small_buffer},
         {"kinfo_every_process", every_process},
         {"kinfo_one_process", one_process},
+        {"ps_sequence", ps_sequence},
+        {"top_sequence", top_sequence},
         {"process_arguments", arguments_of_a_process},
         {"process_places", places_of_a_process},
         {"sysctl_memory", memory_figures},

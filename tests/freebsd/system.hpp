@@ -131,5 +131,6 @@ void sysctl_cases();
 void terminal_cases();
 void thread_cases();
 void event_cases();
+void casper_cases();
 
 }  // namespace bsd

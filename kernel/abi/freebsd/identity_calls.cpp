@@ -124,26 +124,52 @@ Returns setgroups(Arguments a) {
     return done(change_group_ids({.effective = groups[0]}));
 }
 
-// Not kept per session: everybody is who the user id says.
-Returns getlogin(Arguments a) {
-    char name[] = "root";
-    if (current_process().credentials.real_user != 0)
-        name[0] = 0;
-    SKEP_TRY(
-        copy_out(a[0], name,
-                 std::min<std::uint64_t>(static_cast<std::uint32_t>(a[1]), std::strlen(name) + 1)));
+// --- login names, of sessions, and classes, of processes ---
+
+Returns put_name(UserAddr to, std::uint64_t capacity, std::string_view name, Errno too_small) {
+    if (capacity <= name.size())
+        return fail(too_small);
+    SKEP_TRY(copy_out(to, name.data(), name.size()));
+    SKEP_TRY(copy_out(to + name.size(), '\0'));
     return 0;
 }
-Returns setlogin(Arguments) {
+
+// Of the superuser only. `too_long`: what a name that does not fit is called.
+Result<> name_argument(UserAddr from, std::span<char> to, Errno too_long) {
     if (current_process().credentials.effective_user != 0)
         return fail(Errno::Perm);
+    std::ranges::fill(to, '\0');
+    if (const auto length = copy_in_string(to.data(), from, to.size()); !length)
+        return fail(length.error() == Errno::NameTooLong ? too_long : length.error());
+    return {};
+}
+
+Returns getlogin(Arguments a) {
+    char name[kLoginNameSize];
+    {
+        const SpinGuard guard(process_lock);
+        std::ranges::copy(current_process().group->session->login, name);
+    }
+    return put_name(a[0], static_cast<std::uint32_t>(a[1]), name, Errno::Range);
+}
+Returns setlogin(Arguments a) {
+    char name[kLoginNameSize];
+    SKEP_TRY(name_argument(a[0], name, Errno::Inval));
+    const SpinGuard guard(process_lock);
+    std::ranges::copy(name, current_process().group->session->login);
     return 0;
 }
+
 Returns getloginclass(Arguments a) {
-    constexpr char kClass[] = "default";
-    if (a[1] < sizeof kClass)
-        return fail(Errno::NameTooLong);
-    SKEP_TRY(copy_out(a[0], kClass));
+    const Credentials c = current_process().credentials;
+    return put_name(a[0], a[1], c.login_class.data(), Errno::NameTooLong);
+}
+Returns setloginclass(Arguments a) {
+    decltype(Credentials::login_class) name;
+    SKEP_TRY(name_argument(a[0], name, Errno::NameTooLong));
+    Process& me = current_process();
+    const SpinGuard guard(me.lock);
+    me.credentials.login_class = name;
     return 0;
 }
 
@@ -161,8 +187,8 @@ constexpr Syscall kCalls[] = {
     {39, "getppid", 0, getppid},
     {43, "getegid", 0, get<&Credentials::effective_group>},
     {47, "getgid", 0, get<&Credentials::real_group>},
-    {49, "getlogin", 2, getlogin, SyscallStatus::Partial, "root, or nobody"},
-    {50, "setlogin", 1, setlogin, SyscallStatus::Ignored, "login names are not kept"},
+    {49, "getlogin", 2, getlogin},
+    {50, "setlogin", 1, setlogin},
     {79, "getgroups", 2, getgroups},
     {80, "setgroups", 2, setgroups, SyscallStatus::Partial, "33 groups at most"},
     {81, "getpgrp", 0, getpgrp},
@@ -180,7 +206,8 @@ constexpr Syscall kCalls[] = {
     {312, "setresgid", 3, setresgid},
     {360, "getresuid", 3, getresuid},
     {361, "getresgid", 3, getresgid},
-    {523, "getloginclass", 2, getloginclass, SyscallStatus::Partial, "always \"default\""},
+    {523, "getloginclass", 2, getloginclass},
+    {524, "setloginclass", 1, setloginclass},
 };
 
 }  // namespace

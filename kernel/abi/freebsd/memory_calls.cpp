@@ -92,15 +92,19 @@ Returns mincore(Arguments a) {
 }
 
 Returns minherit(Arguments a) {
-    constexpr std::int32_t kShare = 0, kCopy = 1;
+    constexpr std::int32_t kShare = 0, kCopy = 1, kNone = 2, kZero = 3;
+    const PageRange range = SKEP_TRY(page_range(a[0], a[1]));
     switch (static_cast<std::int32_t>(a[2])) {
         case kCopy:
-            return 0;
+            return done(map().set_inheritance(range.start, range.size, Inherit::Copy));
+        case kNone:
+            return done(map().set_inheritance(range.start, range.size, Inherit::Nothing));
+        case kZero:  // arc4random(3): a child must not draw its parent's numbers
+            return done(map().set_inheritance(range.start, range.size, Inherit::Zeros));
         case kShare:
             return fail(Errno::OpNotSupp);
-        default:  // INHERIT_NONE, INHERIT_ZERO: the child has a copy instead, which it does not ask
-                  // for
-            return 0;
+        default:
+            return fail(Errno::Inval);
     }
 }
 
@@ -133,7 +137,7 @@ constexpr Syscall kCalls[] = {
     {203, "mlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {204, "munlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {250, "minherit", 3, minherit, SyscallStatus::Partial,
-     "children get copies; INHERIT_SHARE is refused"},
+     "INHERIT_SHARE is refused; INHERIT_COPY of shared memory leaves it shared"},
     {324, "mlockall", 1, nothing, SyscallStatus::Ignored, kNoPaging},
     {325, "munlockall", 0, nothing, SyscallStatus::Ignored, kNoPaging},
     {477, "mmap", 6, mmap, SyscallStatus::Partial,

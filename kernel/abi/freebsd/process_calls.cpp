@@ -30,8 +30,16 @@ ThreadStart child_start() {
     return start;
 }
 
+// RDX tells parent from child: rfork_thread(3), by which posix_spawn(3) works, looks at nothing
+// else.
+Returns fork_as(const ForkOptions& options) {
+    const ProcessId child = SKEP_TRY(fork_process(options, child_start()));
+    current_thread().user_frame().rdx = 0;
+    return static_cast<std::uint64_t>(child);
+}
+
 Returns fork(Arguments) {
-    return SKEP_TRY(fork_process({}, child_start()));
+    return fork_as({});
 }
 
 // --- process descriptors: sys/procdesc.h ---
@@ -50,8 +58,7 @@ Returns pdfork(Arguments a) {
     const auto descriptor = static_cast<std::uint32_t>(number);
     auto child = [&]() -> Returns {
         SKEP_TRY(copy_out(a[0], descriptor));
-        return SKEP_TRY(fork_process({.descriptor = file.get(), .descriptor_number = descriptor},
-                                     child_start()));
+        return fork_as({.descriptor = file.get(), .descriptor_number = descriptor});
     }();
     if (!child)
         (void)current_descriptors().close(descriptor);
@@ -83,7 +90,7 @@ Returns pdgetpid(Arguments a) {
 }
 
 Returns vfork(Arguments) {
-    return SKEP_TRY(fork_process({.share_memory = true, .wait_for_exec = true}, child_start()));
+    return fork_as({.share_memory = true, .wait_for_exec = true});
 }
 
 Returns rfork(Arguments a) {
@@ -107,10 +114,9 @@ Returns rfork(Arguments a) {
     if (flags & ~(Files | Process | Memory))
         return fail(Errno::Inval);
     // Without RFFDG descriptors are shared.
-    return SKEP_TRY(fork_process({.share_memory = (flags & Memory) != 0,
-                                  .share_files = !(flags & Files),
-                                  .wait_for_exec = spawn},
-                                 child_start()));
+    return fork_as({.share_memory = (flags & Memory) != 0,
+                    .share_files = !(flags & Files),
+                    .wait_for_exec = spawn});
 }
 
 // --- exec ---
@@ -317,71 +323,6 @@ Returns setpriority(Arguments) {
     return 0;
 }
 
-Returns procctl(Arguments a) {
-    enum : std::int32_t {
-        ReapAcquire = 2,
-        ReapRelease = 3,
-        ReapStatus = 4,
-        TraceControl = 7,
-        TraceStatus = 8,
-        ParentDeathControl = 11,
-        ParentDeathStatus = 12,
-        AslrControl = 13,
-        AslrStatus = 14,
-        NoNewPrivilegesControl = 19,
-        NoNewPrivilegesStatus = 20
-    };
-    Process& me = current_process();
-    const auto id = static_cast<std::int64_t>(a[1]);
-    if (static_cast<std::int32_t>(a[0]) == 0 && id != 0 && id != me.id)
-        return fail(Errno::Perm);
-    constexpr std::int32_t kEnable = 1, kDisable = 2, kAslrNoForce = 3;
-    switch (static_cast<std::int32_t>(a[2])) {
-        case ReapAcquire:
-            me.child_subreaper = true;
-            return 0;
-        case ReapRelease:
-            me.child_subreaper = false;
-            return 0;
-        case TraceControl: {
-            const auto how = SKEP_TRY(copy_in<std::int32_t>(a[3]));
-            if (how < kEnable || how > 3)
-                return fail(Errno::Inval);
-            me.dumpable = how == kEnable;
-            return 0;
-        }
-        case TraceStatus:
-            SKEP_TRY(copy_out(a[3], me.dumpable ? std::int32_t{0} : std::int32_t{-1}));
-            return 0;
-        case ParentDeathControl: {
-            const auto signal = SKEP_TRY(copy_in<std::int32_t>(a[3]));
-            if (signal < 0 || signal >= static_cast<std::int32_t>(kSignals))
-                return fail(Errno::Inval);
-            const SpinGuard guard(process_lock);
-            me.parent_death_signal = static_cast<Signal>(signal);
-            return 0;
-        }
-        case ParentDeathStatus:
-            SKEP_TRY(copy_out(a[3], static_cast<std::int32_t>(me.parent_death_signal)));
-            return 0;
-        case AslrControl:
-            return 0;
-        case AslrStatus:
-            SKEP_TRY(copy_out(a[3], kAslrNoForce));
-            return 0;
-        case NoNewPrivilegesControl:
-            if (SKEP_TRY(copy_in<std::int32_t>(a[3])) != kEnable)
-                return fail(Errno::Inval);
-            me.no_new_privileges = true;
-            return 0;
-        case NoNewPrivilegesStatus:
-            SKEP_TRY(copy_out(a[3], me.no_new_privileges ? kEnable : kDisable));
-            return 0;
-        default:
-            return fail(Errno::Inval);
-    }
-}
-
 // --- the bases of FS and GS ---
 
 Returns sysarch(Arguments a) {
@@ -481,8 +422,6 @@ constexpr Syscall kCalls[] = {
     {520, "pdgetpid", 2, pdgetpid},
     {532, "wait6", 6, wait6, SyscallStatus::Partial,
      "P_PID, P_PGID, P_ALL; usage has the processor time only"},
-    {544, "procctl", 4, procctl, SyscallStatus::Partial,
-     "the own process: reaper, tracing, parent-death signal, ASLR status, no-new-privileges"},
 };
 
 }  // namespace

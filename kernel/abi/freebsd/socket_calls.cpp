@@ -177,6 +177,7 @@ Result<> control_argument(UserAddr from, std::uint32_t size, ControlData& contro
         if (header.level != kSolSocket)
             return fail(Errno::Inval);
         if (header.type == kScmRights) {
+            SKEP_TRY(control.groups.push_back(length / std::uint32_t{sizeof(std::int32_t)}));
             for (std::uint32_t i = 0; i + sizeof(std::int32_t) <= length;
                  i += sizeof(std::int32_t)) {
                 if (control.files.size() >= UnixSocket::kFilesMax)
@@ -184,7 +185,9 @@ Result<> control_argument(UserAddr from, std::uint32_t size, ControlData& contro
                 SKEP_TRY(control.files.push_back(
                     SKEP_TRY(file_argument(SKEP_TRY(copy_in<std::uint32_t>(data + i))))));
             }
-        } else if (header.type != kScmCredentials) {  // credentials are told of every message
+        } else if (header.type == kScmCredentials) {  // the kernel fills them in
+            control.credentials_sent = true;
+        } else {
             return fail(Errno::Inval);
         }
         at += control_aligned(header.size);
@@ -213,16 +216,71 @@ Returns sendmsg(Arguments a) {
     return send_message(*socket, message);
 }
 
-// The one control message there can be: descriptors.
-Result<std::uint32_t> put_files(const MessageHeader& header,
-                                std::span<const std::uint32_t> descriptors) {
-    const std::uint32_t size =
-        kControlDataOffset + static_cast<std::uint32_t>(descriptors.size_bytes());
-    SKEP_TRY(copy_out(header.control, ControlHeader{size, kSolSocket, kScmRights}));
-    SKEP_TRY(copy_out(header.control + sizeof(ControlHeader), std::uint32_t{0}));
-    SKEP_TRY(copy_out(header.control + kControlDataOffset, descriptors.data(),
-                      descriptors.size_bytes()));
-    return std::min(control_aligned(size), header.control_size);
+// Writes control messages one after the other.
+class ControlWriter {
+  public:
+    ControlWriter(UserAddr to, std::uint32_t room) : to_(to), room_(room) {}
+    bool fits(std::size_t length) const {
+        return kControlDataOffset + length <= room_ - std::min(used_, room_);
+    }
+    Result<> put(std::int32_t type, const void* data, std::size_t length) {
+        const auto size = static_cast<std::uint32_t>(kControlDataOffset + length);
+        const UserAddr at = to_ + used_;
+        SKEP_TRY(copy_out(at, ControlHeader{size, kSolSocket, type}));
+        SKEP_TRY(copy_out(at + sizeof(ControlHeader), std::uint32_t{0}));
+        SKEP_TRY(copy_out(at + kControlDataOffset, data, length));
+        used_ += control_aligned(size);
+        return {};
+    }
+    std::uint32_t used() const { return std::min(used_, room_); }
+
+  private:
+    UserAddr to_;
+    std::uint32_t room_, used_ = 0;
+};
+
+// Descriptors in messages as they were sent, as far as there is room.
+Result<> put_files(ControlWriter& to, std::span<const std::uint32_t> descriptors,
+                   std::span<const std::uint32_t> groups) {
+    for (std::size_t i = 0; !descriptors.empty(); i++) {
+        const std::size_t wanted = i < groups.size() ? groups[i] : descriptors.size();
+        const auto part = descriptors.first(std::min(wanted, descriptors.size()));
+        descriptors = descriptors.subspan(part.size());
+        if (!part.empty())
+            SKEP_TRY(to.put(kScmRights, part.data(), part.size_bytes()));
+    }
+    return {};
+}
+
+Result<> put_credentials(ControlWriter& to, const PeerCredentials& from, MessageFlags& flags) {
+    ControlCredentials shown{};
+    shown.process = from.process;
+    shown.user = shown.effective_user = from.user;
+    shown.group = shown.groups[0] = from.group;
+    shown.group_count = 1;
+    if (!to.fits(sizeof shown)) {
+        flags |= kMessageControlTruncated;
+        return {};
+    }
+    return to.put(kScmCredentials, &shown, sizeof shown);
+}
+
+// How many of the files the control messages that they came in have room for.
+std::size_t files_with_room(std::uint32_t room, std::span<const std::uint32_t> groups,
+                            std::size_t count) {
+    std::uint32_t used = 0;
+    std::size_t files = 0;
+    for (std::size_t i = 0; files < count && room >= used + kControlDataOffset; i++) {
+        const std::size_t wanted = i < groups.size() ? groups[i] : count - files;
+        const std::size_t fitting = std::min<std::size_t>(
+            wanted, (room - used - kControlDataOffset) / sizeof(std::int32_t));
+        files += fitting;
+        if (fitting < wanted)
+            break;
+        used += control_aligned(
+            static_cast<std::uint32_t>(kControlDataOffset + wanted * sizeof(std::int32_t)));
+    }
+    return std::min(files, count);
 }
 
 Returns recvmsg(Arguments a) {
@@ -243,11 +301,16 @@ Returns recvmsg(Arguments a) {
                     .control = &control,
                     .flags = message_flags(flags)};
     const std::size_t size = SKEP_TRY(restartable(socket->receive_message(message)));
-    const Vector<std::uint32_t> descriptors = SKEP_TRY(
-        add_received_files(control, control.file_capacity, flags & kMsgCloseOnExec, message.flags));
+    const std::size_t fitting =
+        files_with_room(control_room, control.groups.span(), control.files.size());
+    const Vector<std::uint32_t> descriptors =
+        SKEP_TRY(add_received_files(control, fitting, flags & kMsgCloseOnExec, message.flags));
     auto finish = [&]() -> Result<> {
-        header.control_size =
-            descriptors.empty() ? 0 : SKEP_TRY(put_files(header, descriptors.span()));
+        ControlWriter writer(header.control, control_room);
+        SKEP_TRY(put_files(writer, descriptors.span(), control.groups.span()));
+        if (control.credentials_sent && control_room)
+            SKEP_TRY(put_credentials(writer, control.credentials, message.flags));
+        header.control_size = writer.used();
         if (header.name)
             header.name_size =
                 address.family == Family::Unspecified
@@ -263,11 +326,12 @@ Returns recvmsg(Arguments a) {
     return size;
 }
 
+constexpr std::string_view kControlKinds = "control messages: descriptors, SCM_CREDS";
 constexpr std::string_view kOptions = "the options in socket_arguments.cpp";
 
 constexpr Syscall kCalls[] = {
-    {27, "recvmsg", 3, recvmsg, SyscallStatus::Partial, "control messages: descriptors"},
-    {28, "sendmsg", 3, sendmsg, SyscallStatus::Partial, "control messages: descriptors"},
+    {27, "recvmsg", 3, recvmsg, SyscallStatus::Partial, kControlKinds},
+    {28, "sendmsg", 3, sendmsg, SyscallStatus::Partial, kControlKinds},
     {29, "recvfrom", 6, recvfrom},
     {30, "accept", 3, accept},
     {31, "getpeername", 3, getpeername},

@@ -17,15 +17,16 @@ namespace {
 constexpr std::size_t kMaxWrite = 64 * 1024;
 
 // As much of the value as fits; its size goes to `old_size`. NoMem: it did not fit.
-Result<> put_old(UserAddr old, UserAddr old_size, std::span<const std::byte> value) {
+Result<> put_old(UserAddr old, UserAddr old_size, const sysctl::Value& value) {
     if (!old_size)
         return old ? Result<>(fail(Errno::Fault)) : Result<>();
-    const auto capacity = SKEP_TRY(copy_in<std::uint64_t>(old_size));
-    const std::size_t size = old ? std::min<std::size_t>(capacity, value.size()) : value.size();
-    if (old)
-        SKEP_TRY(copy_out(old, value.data(), size));
+    const std::span<const std::byte> bytes = value.bytes();
+    if (!old)
+        return copy_out(old_size, std::uint64_t{bytes.size() + value.slack});
+    const std::size_t size = std::min(value.room.value_or(0), bytes.size());
+    SKEP_TRY(copy_out(old, bytes.data(), size));
     SKEP_TRY(copy_out(old_size, std::uint64_t{size}));
-    if (size < value.size())
+    if (size < bytes.size())
         return fail(Errno::NoMem);
     return {};
 }
@@ -40,8 +41,10 @@ Returns do_sysctl(sysctl::Numbers numbers, UserAddr old, UserAddr old_size, User
         SKEP_TRY(copy_in(written.data(), fresh, fresh_size));
     }
     sysctl::Value value;
+    if (old && old_size)
+        value.room = SKEP_TRY(copy_in<std::uint64_t>(old_size));
     SKEP_TRY(sysctl::read_or_write(numbers, value, fresh != 0, written.span()));
-    SKEP_TRY(put_old(old, old_size, value.bytes()));
+    SKEP_TRY(put_old(old, old_size, value));
     return 0;
 }
 
@@ -108,7 +111,32 @@ Returns uuidgen(Arguments a) {
     return 0;
 }
 
-// There is no loader's environment, and there are no modules to find.
+// There is no loader's environment. KENV_DUMP and the like: it has no bytes.
+Returns kenv(Arguments a) {
+    enum : std::int32_t {
+        Get = 0,
+        Set = 1,
+        Unset = 2,
+        Dump = 3,
+        DumpLoader = 4,
+        DumpStatic = 5
+    };
+    switch (static_cast<std::int32_t>(a[0])) {
+        case Dump:
+        case DumpLoader:
+        case DumpStatic:
+            return 0;
+        case Get:
+        case Unset:
+            return fail(Errno::NoEnt);
+        case Set:
+            return fail(Errno::Perm);
+        default:
+            return fail(Errno::Inval);
+    }
+}
+
+// There are no modules to find.
 Returns no_entry(Arguments) {
     return fail(Errno::NoEnt);
 }
@@ -128,7 +156,7 @@ constexpr Syscall kCalls[] = {
     {308, "kldstat", 2, no_entry, SyscallStatus::Partial, "there are no modules"},
     {309, "kldfirstmod", 1, no_more, SyscallStatus::Partial, "there are no modules"},
     {335, "utrace", 2, no_more, SyscallStatus::Ignored, "nobody traces"},
-    {390, "kenv", 4, no_entry, SyscallStatus::Partial, "the environment is empty"},
+    {390, "kenv", 4, kenv, SyscallStatus::Partial, "the environment is empty"},
     {392, "uuidgen", 2, uuidgen, SyscallStatus::Partial, "random UUIDs (version 4)"},
     {563, "getrandom", 3, getrandom},
     {570, "__sysctlbyname", 6, sysctlbyname, SyscallStatus::Partial, "the names in kernel/sysctl"},

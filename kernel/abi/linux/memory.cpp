@@ -104,8 +104,17 @@ Returns madvise(Arguments a) {
                 SKEP_TRY(
                     map.fault(at, a[2] == PopulateWrite ? FaultAccess::Write : FaultAccess::Read));
             return 0;
-        case Remove:
+        case DontFork:
+            SKEP_TRY(map.set_inheritance(a[0], a[1], Inherit::Nothing));
+            return 0;
         case WipeOnFork:
+            SKEP_TRY(map.set_inheritance(a[0], a[1], Inherit::Zeros));
+            return 0;
+        case DoFork:
+        case KeepOnFork:
+            SKEP_TRY(map.set_inheritance(a[0], a[1], Inherit::Copy));
+            return 0;
+        case Remove:
             return fail(Errno::Inval);
         default:
             if (a[2] > PopulateWrite)
@@ -146,7 +155,7 @@ constexpr Syscall kCalls[] = {
     {26, "msync", 3, msync, SyscallStatus::Partial, "does not wait for the disk"},
     {27, "mincore", 3, mincore},
     {28, "madvise", 3, madvise, SyscallStatus::Partial,
-     "DONTNEED, FREE and POPULATE act; hints are accepted"},
+     "DONTNEED, FREE, POPULATE and those for fork act; hints are accepted"},
     {149, "mlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {150, "munlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},
     {151, "mlockall", 1, nothing, SyscallStatus::Ignored, kNoPaging},
