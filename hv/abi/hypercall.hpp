@@ -147,6 +147,12 @@ enum class InjectKind : std::uint64_t {
     ExternalInterrupt = 3,  // the 8259's vector, after VcpuPage::ready_for_interrupt
 };
 
+// hv tells a CPU that runs a vCPU of interrupts by this vector, where the CPU takes it without
+// leaving the guest (kFeaturePostedInterrupts). If it has left in the meantime, the interrupt is
+// the root domain's, which ends it and does nothing else. There, an interrupt that ends a stay in a
+// guest is in service already; hv delivers it as soon as the root domain's IF is set.
+inline constexpr std::uint8_t kNotificationVector = 0xf4;
+
 enum class Vendor : std::uint32_t {
     Intel = 1,
     Amd = 2

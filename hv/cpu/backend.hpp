@@ -94,6 +94,15 @@ class HardwareVcpu {
     virtual void set_task_priority(u8 cr8) = 0;
     virtual void set_task_priority_threshold(u8 cr8) = 0;
 
+    // Interrupts that the CPU delivers from the local APIC's page by itself, when the guest can
+    // take them: then no window and no threshold is asked for on their account. Told are the
+    // highest vectors in IRR and ISR (0: none) and whether it is an x2APIC, whenever somebody else
+    // may have changed those; the page tells of which vectors the end has to leave (TMR).
+    virtual bool delivers_interrupts() const { return false; }
+    virtual void deliver_interrupts(u8, u8, bool) {}
+    // Whether interrupts posted to its mailbox reach the guest while it runs.
+    virtual bool takes_posted() const { return false; }
+
     // Leave at each access to DR0-DR3 and DR7 (VMX: any debug register).
     virtual void intercept_debug_registers(bool wanted) = 0;
 
@@ -106,6 +115,13 @@ class HardwareVcpu {
 
   protected:
     ~HardwareVcpu() = default;
+};
+
+// What hardware shares with the rest of hv about a guest's vCPU.
+struct GuestFrames {
+    Hpa tables;        // root of the second-level tables
+    Hpa virtual_apic;  // LocalApic's page and mailbox
+    Hpa mailbox;
 };
 
 // A feature that hv uses where there is one.
@@ -138,7 +154,7 @@ class Backend {
     virtual Result<HardwareVcpu*> create_root(Hpa tables) = 0;
 
     // State after creation: all fields zero; the caller writes the RESET state.
-    virtual Result<HardwareVcpu*> create_vcpu(Hpa tables) = 0;
+    virtual Result<HardwareVcpu*> create_vcpu(const GuestFrames& frames) = 0;
     virtual void destroy_vcpu(HardwareVcpu* vcpu) = 0;
 
   protected:

@@ -52,7 +52,15 @@ struct Cpu {
     // hv owns NMIs: one that arrives is hv's own if somebody set `kicked` before sending it (to
     // make a guest leave), else the root domain has yet to take it.
     std::atomic<bool> kicked{false};
-    std::atomic<bool> pending_nmi{false};
+    // What this CPU has taken from its local APIC and the root domain has yet to get. An interrupt
+    // among it is in service there: the root domain's handler will end it.
+    static constexpr u8 kPendingNmi = 1, kPendingInterrupt = 2;
+    std::atomic<u8> pending{0};
+    u8 pending_vector = 0;
+    void hold_interrupt(u8 vector) {
+        pending_vector = vector;
+        pending |= kPendingInterrupt;
+    }
     u64 root_tsc_aux = 0;  // IA32_TSC_AUX of the root domain, which leaves to write it
     // Frames were withdrawn from the root domain: what its TLB knows has to go before it runs on
     // here. Taken with the NMI that follows.

@@ -66,7 +66,7 @@ extern "C" void handle_exception(const Frame& frame) {
             halt_forever();
         }
         if (!cpu.kicked.exchange(false))
-            cpu.pending_nmi = true;
+            cpu.pending |= Cpu::kPendingNmi;
         return;
     }
     if (frame.vector == kSecurityVector)  // an INIT (SvmBackend::enable_cpu)

@@ -17,12 +17,13 @@ enum class ExitKind : u8 {
     MsrWrite,
     Io,
     SecondLevelFault,
-    Interrupt,  // a physical interrupt is pending; nobody has acknowledged it
-    Nmi,        // a physical NMI was taken and counted: Cpu::pending_nmi
+    Interrupt,  // a physical interrupt is pending, or was acknowledged (Cpu::hold_interrupt)
+    Nmi,        // a physical NMI was taken and counted: Cpu::pending
     InterruptWindow,
     NmiWindow,
     TaskPriorityLowered,  // CR8 fell below the threshold that was set
     TaskPriorityWrite,    // MOV to CR8, not executed yet, while a threshold is set
+    EndOfInterrupt,       // of vector `raw`, which the page says is level-triggered
     DebugRegister,        // an access, not executed yet, while they are intercepted
     Hlt,
     Pause,

@@ -11,6 +11,7 @@ u32 physical_apic_id();
 // SDM vol. 3, 11.6.1. Waits for delivery and keeps the upper half of the ICR (the root domain may
 // be between its two writes).
 enum class Ipi : u32 {
+    Fixed = 0x4000,
     Nmi = 0x4400,
     Init = 0x4500,
     Startup = 0x4600

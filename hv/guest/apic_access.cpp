@@ -109,6 +109,7 @@ Vcpu::Leave Vcpu::access_apic(u32 offset) {
     if (!operation) {
         // Nothing sensible touches the APIC with such an instruction; its owner is told.
         page_->mmio = {apic_.base() + offset, abi::AccessKind::Read, 0};
+        page_->instruction_length = 0;
         wants_code_ = true;
         return ExitReason::Mmio;
     }

@@ -173,6 +173,7 @@ void Vcpu::use_debug_registers() {
         return access_apic(static_cast<u32>(gpa.offset()));
 
     page_->mmio = {gpa.value, fault.access, 0};
+    page_->instruction_length = 0;
     // A page that is only absent will be there when the instruction runs again.
     if (vm_.tables.is_absent(gpa.value))
         return ExitReason::PageAbsent;
@@ -205,11 +206,13 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
             return handle_wrmsr(exit);
         case ExitKind::Interrupt:
             return ExitReason::Interrupted;
+        case ExitKind::EndOfInterrupt:
+            return apply(apic_.ended(static_cast<u8>(exit.raw)));
         case ExitKind::Nmi:
             // For the root domain, or only to make this vCPU look at its requests.
             check_events_ = true;
             Cpu::current().take_requests();
-            return Cpu::current().pending_nmi ? Leave(ExitReason::Interrupted) : Leave();
+            return Cpu::current().pending != 0 ? Leave(ExitReason::Interrupted) : Leave();
         case ExitKind::InterruptWindow:
         case ExitKind::NmiWindow:
         case ExitKind::TaskPriorityLowered:

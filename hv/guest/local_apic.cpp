@@ -78,10 +78,9 @@ void LocalApic::reset(u32 id) {
 
 void LocalApic::init() {
     page_.fill(0);
-    isr_words_ = 0;
-    irr_maybe_ = false;
+    drop_accepted();
     expiry_ = tsc_deadline_ = 0;
-    reg(apic::kId) = x2apic() ? id_ : id_ << 24;
+    set_identity();
     reg(apic::kVersion) = kVersionValue;
     reg(apic::kDfr) = ~0u;
     reg(apic::kSvr) = 0xff;
@@ -99,8 +98,14 @@ bool LocalApic::valid_base(u64 value, u64 address_mask) {
 
 void LocalApic::restore_base(u64 value) {
     base_ = value;
-    reg(apic::kId) = x2apic() ? id_ : id_ << 24;
+    set_identity();
     find_accepts_extint();
+}
+
+void LocalApic::set_identity() {
+    reg(apic::kId) = x2apic() ? id_ : id_ << 24;
+    if (x2apic())
+        reg(apic::kLdr) = (id_ >> 4) << 16 | 1u << (id_ & 15);
 }
 
 bool LocalApic::set_base(u64 value, u64 address_mask) {
@@ -134,10 +139,6 @@ u32 LocalApic::read(u32 offset, u64 now) const {
             return processor_priority();
         case apic::kCurrentCount:
             return current_count(now);
-        case apic::kLdr:
-            if (x2apic())
-                return (id_ >> 4) << 16 | 1u << (id_ & 15);
-            return reg(offset);
         default:
             return reg(offset);
     }
@@ -276,15 +277,32 @@ std::optional<u8> LocalApic::highest(u32 base) const {
     return std::nullopt;
 }
 
-void LocalApic::accept(u8 vector, bool level) {
-    const u32 offset = vector / 32 * 0x10u, bit = 1u << vector % 32;
-    std::atomic_ref tmr(reg(apic::kTmr + offset));
+bool LocalApic::accept(u8 vector, bool level) {
+    const u32 bit = 1u << vector % 32;
+    std::atomic_ref tmr(reg(apic::kTmr + vector / 32 * 0x10u));
     if (level)
         tmr.fetch_or(bit);
     else
         tmr.fetch_and(~bit);
-    std::atomic_ref(reg(apic::kIrr + offset)).fetch_or(bit);
-    irr_maybe_.store(true);
+    Mailbox& mailbox = level ? level_ : edge_;
+    mailbox.requests[vector / 32].fetch_or(bit);
+    return mailbox.outstanding.exchange(1) == 0 && !level;
+}
+
+void LocalApic::take_accepted() {
+    for (Mailbox* mailbox : {&edge_, &level_}) {
+        if (mailbox->outstanding.load() == 0)
+            continue;
+        mailbox->outstanding.store(0);  // first: what arrives from here on sets it again
+        for (u32 word = 0; word < 8; ++word)
+            reg(apic::kIrr + word * 0x10) |= mailbox->requests[word].exchange(0);
+    }
+}
+
+void LocalApic::drop_accepted() {
+    take_accepted();
+    for (u32 word = 0; word < 8; ++word)
+        reg(apic::kIrr + word * 0x10) = 0;
 }
 
 u8 LocalApic::processor_priority() const {
@@ -293,20 +311,19 @@ u8 LocalApic::processor_priority() const {
     return (task & 0xf0) >= in_service ? task : in_service;
 }
 
-std::optional<u8> LocalApic::deliverable() const {
-    if (!irr_maybe_.load(std::memory_order_acquire) || !accepts_fixed())
-        return std::nullopt;
-    const auto vector = highest(apic::kIrr);
-    if (!vector || (*vector & 0xf0) <= (processor_priority() & 0xf0))
+std::optional<u8> LocalApic::deliverable() {
+    take_accepted();
+    const auto vector = requested();
+    if (!vector || !accepts_fixed() || (*vector & 0xf0) <= (processor_priority() & 0xf0))
         return std::nullopt;
     return vector;
 }
 
 std::optional<u8> LocalApic::blocked_by_tpr() const {
     // Without a TPR nothing is blocked by it.
-    if ((tpr() & 0xf0) == 0 || !irr_maybe_.load(std::memory_order_acquire) || !accepts_fixed())
+    if ((tpr() & 0xf0) == 0 || !accepts_fixed())
         return std::nullopt;
-    const auto vector = highest(apic::kIrr);
+    const auto vector = requested();
     if (!vector || (*vector & 0xf0) <= in_service_class() || (*vector & 0xf0) > (tpr() & 0xf0))
         return std::nullopt;
     return vector;
@@ -314,33 +331,22 @@ std::optional<u8> LocalApic::blocked_by_tpr() const {
 
 void LocalApic::acknowledge(u8 vector) {
     const u32 offset = vector / 32 * 0x10u, bit = 1u << vector % 32;
-    // Cleared before the search: what is accepted meanwhile sets it again.
-    irr_maybe_.store(false);
-    std::atomic_ref(reg(apic::kIrr + offset)).fetch_and(~bit);
-    if (highest(apic::kIrr))
-        irr_maybe_.store(true);
+    reg(apic::kIrr + offset) &= ~bit;
     reg(apic::kIsr + offset) |= bit;
-    isr_words_ |= static_cast<u8>(1u << vector / 32);
-}
-
-void LocalApic::find_in_service() {
-    isr_words_ = 0;
-    for (u32 word = 0; word < 8; ++word) {
-        if (reg(apic::kIsr + word * 0x10) != 0)
-            isr_words_ |= static_cast<u8>(1u << word);
-    }
 }
 
 ApicEffect LocalApic::end_of_interrupt() {
-    const auto vector = highest(apic::kIsr);
+    const auto vector = in_service();
     if (!vector)
         return {};
-    const u32 offset = *vector / 32 * 0x10u, bit = 1u << *vector % 32;
-    reg(apic::kIsr + offset) &= ~bit;
-    find_in_service();
-    if ((reg(apic::kTmr + offset) & bit) == 0)
+    reg(apic::kIsr + *vector / 32 * 0x10u) &= ~(1u << *vector % 32);
+    return ended(*vector);
+}
+
+ApicEffect LocalApic::ended(u8 vector) const {
+    if ((reg(apic::kTmr + vector / 32 * 0x10u) & 1u << vector % 32) == 0)
         return {};
-    return {.kind = ApicEffect::Kind::EndOfLevel, .vector = *vector};
+    return {.kind = ApicEffect::Kind::EndOfLevel, .vector = vector};
 }
 
 bool LocalApic::matches(const ApicMessage& message) const {
@@ -412,18 +418,19 @@ void LocalApic::set_timer_remaining(u64 ticks, u64 now) {
     expiry_ = ticks == 0 ? 0 : now + ticks;
 }
 
-void LocalApic::save(Page& page, u64 now) const {
+void LocalApic::save(Page& page, u64 now) {
+    take_accepted();
     page = page_;
     page[apic::kPpr / 4] = processor_priority();
     page[apic::kCurrentCount / 4] = current_count(now);
-    page[apic::kLdr / 4] = read(apic::kLdr, now);
+    // Only written to; a CPU that virtualizes them leaves the last value.
+    page[apic::kEoi / 4] = page[apic::kSelfIpi / 4] = 0;
 }
 
 void LocalApic::load(const Page& page) {
+    drop_accepted();
     page_ = page;
-    find_in_service();
-    irr_maybe_ = true;
-    reg(apic::kId) = x2apic() ? id_ : id_ << 24;
+    set_identity();
     reg(apic::kVersion) = kVersionValue;
     reg(apic::kTpr) &= 0xff;
     for (const u32 lvt : kLvts)

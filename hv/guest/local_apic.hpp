@@ -1,6 +1,9 @@
 // The guest's local APIC in software (SDM vol. 3, chapter 11): xAPIC and x2APIC registers,
 // priorities, the timer. Free of hardware; who holds the vCPU calls everything but `accept`.
 //
+// Its pages have the layouts of the virtual-APIC page and the posted-interrupt descriptor (SDM vol.
+// 3, chapter 30), so that a CPU may work on them while it runs the vCPU.
+//
 // Times are host TSC, but for IA32_TSC_DEADLINE, which is the guest's. The timer counts the TSC (a
 // divide value of 1 is one count per tick). Not emulated: the thermal, performance and CMCI
 // interrupts (their LVT entries hold what is written) and arbitration.
@@ -8,6 +11,7 @@
 
 #include "hv/abi/vcpu.hpp"
 #include "hv/lib/types.hpp"
+#include "hv/memory/address.hpp"
 
 #include <array>
 #include <atomic>
@@ -66,6 +70,15 @@ struct ApicEffect {
     ApicMessage message{};
 };
 
+// Requests on their way from any CPU to the vCPU's holder. Edge-triggered ones are a
+// posted-interrupt descriptor (SDM vol. 3, 30.6).
+struct Mailbox {
+    std::array<std::atomic<u32>, 8> requests{};
+    std::atomic<u32> outstanding{0};
+    std::array<u32, 7> available{};
+};
+static_assert(sizeof(Mailbox) == 64);
+
 class LocalApic {
   public:
     using Page = std::array<u32, 1024>;
@@ -89,13 +102,18 @@ class LocalApic {
     std::optional<u64> read_x2(u32 offset, u64 now) const;
     ApicEffect write_x2(u32 offset, u64 value, u64 now);
 
-    // Interrupts. `accept` may be called by any CPU.
+    // Interrupts. `accept` may be called by any CPU: true if a CPU that empties the mailbox by
+    // itself has yet to be told. Level-triggered ones wait for the holder, who wants to see their
+    // end.
     bool accepts_fixed() const { return enabled() && (page_[apic::kSvr / 4] & 0x100) != 0; }
-    void accept(u8 vector, bool level);
+    bool accept(u8 vector, bool level);
     bool matches(const ApicMessage& message) const;
-    std::optional<u8> deliverable() const;     // above the processor priority
+    std::optional<u8> deliverable();  // above the processor priority; empties the mailbox first
     std::optional<u8> blocked_by_tpr() const;  // above what is in service, but not above TPR
-    void acknowledge(u8 vector);               // IRR to ISR
+    std::optional<u8> requested() const { return highest(apic::kIrr); }
+    std::optional<u8> in_service() const { return highest(apic::kIsr); }
+    void acknowledge(u8 vector);        // IRR to ISR
+    ApicEffect ended(u8 vector) const;  // it has left ISR
     u8 processor_priority() const;
     bool accepts_extint() const { return accepts_extint_; }
 
@@ -112,8 +130,11 @@ class LocalApic {
     u64 timer_remaining(u64 now) const;  // one-shot and periodic; 0: disarmed
     void set_timer_remaining(u64 ticks, u64 now);
 
+    const Page& page() const { return page_; }
+    const Mailbox& mailbox() const { return edge_; }
+
     // The register page as hv/abi describes it.
-    void save(Page& page, u64 now) const;
+    void save(Page& page, u64 now);
     void load(const Page& page);
 
   private:
@@ -124,9 +145,11 @@ class LocalApic {
     u64 period() const { return reg(apic::kInitialCount) * divide(); }
     u32 current_count(u64 now) const;
     std::optional<u8> highest(u32 base) const;
-    u8 in_service_class() const { return isr_words_ == 0 ? 0 : *highest(apic::kIsr) & 0xf0; }
-    void find_in_service();
+    u8 in_service_class() const { return in_service().value_or(0) & 0xf0; }
+    void take_accepted();  // mailbox to IRR
+    void drop_accepted();
     void find_accepts_extint();
+    void set_identity();
     ApicEffect end_of_interrupt();
     ApicEffect write_common(u32 offset, u32 value, u64 now);
     void write_lvt(u32 offset, u32 value, u64 now);
@@ -135,11 +158,10 @@ class LocalApic {
     u64 base_ = 0;
     u64 expiry_ = 0;  // one-shot and periodic: host TSC; 0: disarmed
     u64 tsc_deadline_ = 0;
-    // Hints that save searches: some IRR bit may be set; which words of ISR are not zero.
-    std::atomic<bool> irr_maybe_{false};
-    u8 isr_words_ = 0;
     bool accepts_extint_ = false;  // follows base and LINT0
-    Page page_{};
+    alignas(kPageSize) Page page_{};
+    alignas(kPageSize) Mailbox edge_;  // Bochs 3.0 wants it at the start of a page
+    Mailbox level_;
 };
 
 }  // namespace skep::hv

@@ -4,6 +4,7 @@
 #include "hv/arch/instructions.hpp"
 #include "hv/arch/registers.hpp"
 #include "hv/cpu/features.hpp"
+#include "hv/cpu/physical_apic.hpp"
 
 namespace skep::hv {
 
@@ -60,6 +61,16 @@ void Vcpu::save_debug_registers() {
         debug_in_use_ = false;
         hardware_->intercept_debug_registers(true);
     }
+}
+
+bool Vcpu::notify(bool first) const {
+    const int index = runs_on();
+    if (!hardware_->takes_posted() || waits() || index < 0)
+        return false;
+    if (first)
+        send_ipi(cpu_at(static_cast<unsigned>(index)).apic_id, Ipi::Fixed,
+                 abi::kNotificationVector);
+    return true;
 }
 
 bool Vcpu::ready_for_interrupt() const {
@@ -141,6 +152,12 @@ Vcpu::Leave Vcpu::prepare_entry() {
     if (!nothing || activity != Activity::Active) {
         if (const Leave leave = choose_event(vector, activity))
             return leave;
+    }
+    if (hardware_->delivers_interrupts()) {
+        open_windows(nmi_pending_, owner_window_);
+        hardware_->deliver_interrupts(apic_.accepts_fixed() ? apic_.requested().value_or(0) : 0,
+                                      apic_.in_service().value_or(0), apic_.x2apic());
+        return {};
     }
     open_windows(nmi_pending_, vector.has_value() || owner_window_);
     const auto held_back = apic_.blocked_by_tpr();
@@ -246,11 +263,10 @@ void Vcpu::run(Cpu& cpu) {
         owner_window_ = window;
         check_events_ = true;
     }
-    page.instruction_length = 0;
     page.instruction_bytes = 0;
 
     ExitReason reason = ExitReason::Interrupted;
-    if (page.immediate_exit == 0) {
+    if (page.immediate_exit == 0 && cpu.pending.load(std::memory_order_relaxed) == 0) {
         // What does not run needs no world switch.
         Leave leave;
         if (activity_.load(std::memory_order_relaxed) != Activity::Active) {

@@ -33,7 +33,8 @@ Result<Vcpu*> Vcpu::create(Vm& vm, u32 index) {
     Vcpu* vcpu = pool().create<Vcpu>(vm, index);
     if (vcpu == nullptr)
         return fail(abi::Error::NoMemory);
-    const auto hardware = backend().create_vcpu(vm.tables.root());
+    const auto hardware = backend().create_vcpu(
+        {vm.tables.root(), physical(&vcpu->apic_.page()), physical(&vcpu->apic_.mailbox())});
     if (!hardware) {
         pool().destroy(vcpu);
         return fail(hardware.error());

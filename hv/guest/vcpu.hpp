@@ -61,6 +61,9 @@ class Vcpu final : private CpuidHandler {
     bool flush_pending() const { return (requests_.load() & kRequestFlush) != 0; }
     bool waits() const { return activity_.load() != Activity::Active; }
     int runs_on() const { return runs_on_.load(); }
+    // Of an interrupt that was posted to its APIC. False: nobody runs it who would take that in the
+    // guest. `first`: its CPU has yet to be told.
+    bool notify(bool first) const;
 
   private:
     using Leave = std::optional<abi::ExitReason>;  // nothing: goes on in the guest

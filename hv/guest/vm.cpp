@@ -24,13 +24,16 @@ u64 Vm::deliver_to(unsigned index, const ApicMessage& message, const Vcpu* sourc
     Vcpu& target = *vcpus[index].vcpu;
     switch (message.mode) {
         case DeliveryMode::Fixed:
-        case DeliveryMode::LowestPriority:
+        case DeliveryMode::LowestPriority: {
             // Vectors below 16 are illegal (SDM vol. 3, 11.5.2).
             if (message.vector < 16 || !target.apic().accepts_fixed())
                 return 0;
-            target.apic().accept(message.vector, message.level);
+            const bool first = target.apic().accept(message.vector, message.level);
             target.post(Vcpu::kRequestEvaluate);
+            if (&target != source && !message.level && target.notify(first))
+                return 0;
             break;
+        }
         case DeliveryMode::Nmi:
             target.post(Vcpu::kRequestNmi);
             break;

@@ -111,7 +111,7 @@ void root_domain_park(Cpu& cpu) {
     while (!cpu.released.load(std::memory_order_acquire))
         asm volatile("hlt");
     const RootEntry entry = cpu.entry;
-    cpu.pending_nmi = false;
+    cpu.pending = 0;
     cpu.running.store(true, std::memory_order_release);
     enter(cpu, entry);
 }

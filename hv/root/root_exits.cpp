@@ -181,12 +181,23 @@ void do_xsetbv(HardwareVcpu& root, const Exit& exit) {
     root.advance(length_of(root, exit, kOpcode));
 }
 
-void take_nmi(Cpu& cpu, HardwareVcpu& root) {
-    constexpr u32 kNmiBlocked = 8;
-    const bool blocked = (root.interruptibility() & kNmiBlocked) != 0;
-    root.request_nmi_window(blocked);
-    if (!blocked && cpu.pending_nmi.exchange(false))
+// NMIs and interrupts that this CPU has taken while it was a guest's.
+[[gnu::noinline]] void take_pending(Cpu& cpu, HardwareVcpu& root) {
+    constexpr u32 kShadow = 1 | 2, kNmiBlocked = 8;
+    const u32 blocked = root.interruptibility();
+    root.request_nmi_window((blocked & kNmiBlocked) != 0);
+    const auto take = [&cpu](u8 what) {
+        return (cpu.pending.fetch_and(static_cast<u8>(~what)) & what) != 0;
+    };
+    const bool nmi = (blocked & kNmiBlocked) == 0 && take(Cpu::kPendingNmi);
+    if (nmi)
         root.inject(Event::nmi());
+    if ((cpu.pending & Cpu::kPendingInterrupt) == 0)
+        return;
+    const bool now = !nmi && (root.rflags() & rflags::kIf) != 0 && (blocked & kShadow) == 0;
+    root.request_interrupt_window(!now);
+    if (now && take(Cpu::kPendingInterrupt))
+        root.inject(Event::interrupt(cpu.pending_vector));
 }
 
 void log_state(const HardwareVcpu& root) {
@@ -219,8 +230,8 @@ void handle_root_exit(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
             return;
         }
         root.general.rax = hypercall(cpu, root.general);
-        if (cpu.pending_nmi)
-            take_nmi(cpu, root);
+        if (cpu.pending != 0)
+            take_pending(cpu, root);
         return;
     }
     ++cpu.counters.root_exits;
@@ -253,11 +264,11 @@ void handle_root_exit(Cpu& cpu, HardwareVcpu& root, const Exit& exit) {
             return root.inject(Event::general_protection());
         case ExitKind::Nmi:
             cpu.take_requests();
-            return take_nmi(cpu, root);
+            return take_pending(cpu, root);
         case ExitKind::NmiWindow:
-            return take_nmi(cpu, root);
-        case ExitKind::Interrupt:
         case ExitKind::InterruptWindow:
+            return take_pending(cpu, root);
+        case ExitKind::Interrupt:
         case ExitKind::PreemptionTimer:
         case ExitKind::TaskPriorityLowered:
             return;

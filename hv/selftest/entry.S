@@ -123,6 +123,15 @@ vector_common:
     add $16, %rsp
     iretq
 
+// abi::kNotificationVector: for a vCPU that has left its guest meanwhile.
+.globl notification_vector
+notification_vector:
+    push %rax
+    mov $0xfee000b0, %eax       // EOI
+    movl $0, (%rax)
+    pop %rax
+    iretq
+
 // u64 try_call(function, argument): 0, or 1 + the vector of the exception that ended it (boot CPU only).
 // The handler of an exception goes to try_failed, with try_stack as RSP, at CPL 0.
 .globl try_call, try_failed
@@ -192,7 +201,7 @@ vector_addresses:
 
 .data
 idt_pointer:
-    .short 33 * 16 - 1
+    .short 256 * 16 - 1
     .quad idt
 
 .bss

@@ -9,6 +9,7 @@
 extern "C" {
 extern const skep::hv::u64 vector_addresses[33];
 extern skep::hv::u64 idt[];
+void notification_vector();
 }
 
 namespace skep::hv {
@@ -23,12 +24,15 @@ volatile u32& local_apic(u32 offset) {
     return *reinterpret_cast<volatile u32*>(0xfee0'0000u + offset);
 }
 
+void set_gate(unsigned vector, u64 handler) {
+    idt[2 * vector] = (handler & 0xffff) | 8 << 16 | u64{0x8e00} << 32 | (handler >> 16) << 48;
+    idt[2 * vector + 1] = 0;
+}
+
 void build_idt() {
-    for (unsigned i = 0; i < 33; ++i) {
-        const u64 handler = vector_addresses[i];
-        idt[2 * i] = (handler & 0xffff) | 8 << 16 | u64{0x8e00} << 32 | (handler >> 16) << 48;
-        idt[2 * i + 1] = 0;
-    }
+    for (unsigned i = 0; i < 33; ++i)
+        set_gate(i, vector_addresses[i]);
+    set_gate(abi::kNotificationVector, reinterpret_cast<u64>(&notification_vector));
 }
 
 bool find_hv() {

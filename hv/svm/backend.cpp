@@ -79,10 +79,11 @@ class SvmBackend final : public Backend {
         return create(Role::Root, kRootAsid, tables);
     }
 
-    Result<HardwareVcpu*> create_vcpu(Hpa tables) override {
+    Result<HardwareVcpu*> create_vcpu(const GuestFrames& frames) override {
         // Sharing an ASID is allowed: SvmVcpu::acquire flushes when its user changes.
         const u32 turn = next_asid_.fetch_add(1, std::memory_order_relaxed);
-        return create(Role::Guest, kRootAsid + 1 + turn % (found.asids - kRootAsid - 1), tables);
+        return create(Role::Guest, kRootAsid + 1 + turn % (found.asids - kRootAsid - 1),
+                      frames.tables);
     }
 
     void destroy_vcpu(HardwareVcpu* vcpu) override {

@@ -27,6 +27,10 @@ class VmxBackend final : public Backend {
             features |= abi::kFeatureEptAd;
         if (can.ept_1g)
             features |= abi::kFeatureLargePages1G;
+        if (can.apicv)
+            features |= abi::kFeatureApicv;
+        if (can.posted_interrupts)
+            features |= abi::kFeaturePostedInterrupts;
         return features;
     }
     const TableFormat& table_format() const override { return format_; }
@@ -34,8 +38,12 @@ class VmxBackend final : public Backend {
 
     void enable_cpu() override;
     // Stays current on this CPU, so that its state can be written.
-    Result<HardwareVcpu*> create_root(Hpa tables) override { return create(Role::Root, tables); }
-    Result<HardwareVcpu*> create_vcpu(Hpa tables) override { return create(Role::Guest, tables); }
+    Result<HardwareVcpu*> create_root(Hpa tables) override {
+        return create(Role::Root, {tables, {}, {}});
+    }
+    Result<HardwareVcpu*> create_vcpu(const GuestFrames& frames) override {
+        return create(Role::Guest, frames);
+    }
     void destroy_vcpu(HardwareVcpu* vcpu) override {
         VmxVcpu::destroy(static_cast<VmxVcpu*>(vcpu));
     }
@@ -45,8 +53,8 @@ class VmxBackend final : public Backend {
     }
 
   private:
-    static Result<HardwareVcpu*> create(Role role, Hpa tables) {
-        const auto vcpu = VmxVcpu::create(role, tables);
+    static Result<HardwareVcpu*> create(Role role, const GuestFrames& frames) {
+        const auto vcpu = VmxVcpu::create(role, frames);
         if (!vcpu)
             return fail(vcpu.error());
         return *vcpu;
@@ -78,6 +86,8 @@ const char* VmxBackend::absent(unsigned index) const {
         {"EPT accessed and dirty flags", can.ept_access_dirty},
         {"EPT 1 GiB pages", can.ept_1g},
         {"VMX-preemption timer", can.preemption_timer},
+        {"APIC virtualization", can.apicv},
+        {"posted interrupts", can.posted_interrupts},
         {"RDTSCP in guests", can.secondary.allows(kEnableRdtscp)},
         {"INVPCID in guests", can.secondary.allows(kEnableInvpcid)},
         {"XSAVES in the root domain", can.secondary.allows(kEnableXsaves)},

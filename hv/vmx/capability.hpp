@@ -42,7 +42,8 @@ class ControlCapability {
 // The control words' bits that hv uses (SDM vol. 3, 25.6 to 25.8).
 // Pin-based.
 inline constexpr u32 kPinExternalInterruptExiting = 1u << 0, kPinNmiExiting = 1u << 3,
-                     kPinVirtualNmis = 1u << 5, kPinPreemptionTimer = 1u << 6;
+                     kPinVirtualNmis = 1u << 5, kPinPreemptionTimer = 1u << 6,
+                     kPinPostedInterrupts = 1u << 7;
 // Primary processor-based.
 inline constexpr u32 kInterruptWindowExiting = 1u << 2, kUseTscOffsetting = 1u << 3,
                      kHltExiting = 1u << 7, kMwaitExiting = 1u << 10, kRdpmcExiting = 1u << 11,
@@ -51,12 +52,14 @@ inline constexpr u32 kInterruptWindowExiting = 1u << 2, kUseTscOffsetting = 1u <
                      kUseMsrBitmaps = 1u << 28, kMonitorExiting = 1u << 29,
                      kActivateSecondaryControls = 1u << 31;
 // Secondary processor-based.
-inline constexpr u32 kEnableEpt = 1u << 1, kEnableRdtscp = 1u << 3, kEnableVpid = 1u << 5,
-                     kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,
+inline constexpr u32 kEnableEpt = 1u << 1, kEnableRdtscp = 1u << 3, kVirtualizeX2Apic = 1u << 4,
+                     kEnableVpid = 1u << 5, kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,
+                     kApicRegisterVirtualization = 1u << 8, kVirtualInterruptDelivery = 1u << 9,
                      kEnableInvpcid = 1u << 12, kEnableXsaves = 1u << 20;
 // VM-exit.
 inline constexpr u32 kSaveDebugControls = 1u << 2, kHostAddressSpaceSize = 1u << 9,
-                     kSaveIa32Pat = 1u << 18, kLoadHostIa32Pat = 1u << 19, kSaveIa32Efer = 1u << 20,
+                     kAcknowledgeInterrupt = 1u << 15, kSaveIa32Pat = 1u << 18,
+                     kLoadHostIa32Pat = 1u << 19, kSaveIa32Efer = 1u << 20,
                      kLoadHostIa32Efer = 1u << 21;
 // VM-entry.
 inline constexpr u32 kLoadDebugControls = 1u << 2, kIa32eModeGuest = 1u << 9,
@@ -71,6 +74,8 @@ struct Capabilities {
     bool ept_access_dirty;
     bool ept_1g;
     bool preemption_timer;
+    bool apicv;                 // APIC registers, virtual-interrupt delivery, x2APIC mode
+    bool posted_interrupts;     // on top of these
     u8 preemption_timer_shift;  // the timer counts down once every 2^shift ticks of the TSC
 };
 

@@ -1,5 +1,6 @@
 // From the VMCS's exit information to an Exit (SDM vol. 3, 28.2 and appendix C).
 #include "hv/arch/registers.hpp"
+#include "hv/cpu/cpu.hpp"
 #include "hv/vmx/vcpu.hpp"
 
 #include <array>
@@ -34,12 +35,14 @@ enum class BasicReason : u32 {
     Monitor = 39,
     Pause = 40,
     TprBelowThreshold = 43,
+    VirtualizedEoi = 45,
     EptViolation = 48,
     Invept = 50,
     PreemptionTimer = 52,
     Invvpid = 53,
     Wbinvd = 54,
     Xsetbv = 55,
+    ApicWrite = 56,
 };
 
 // Table 28-5, by bits 0 to 5: size, direction, string, REP.
@@ -101,6 +104,13 @@ Event interrupted_event() {
     return event;
 }
 
+// An interrupt that is in service by now, where exits acknowledge: the root domain's to end.
+[[gnu::noinline]] void hold_acknowledged() {
+    const u32 taken = vmread(Field32::ExitInterruptionInformation);
+    if (capabilities().posted_interrupts && (taken & Event::kValid) != 0)
+        Cpu::current().hold_interrupt(static_cast<u8>(taken));
+}
+
 }  // namespace
 
 bool decode_exit(VmxVcpu& vcpu, u32 reason) {
@@ -124,9 +134,11 @@ bool decode_exit(VmxVcpu& vcpu, u32 reason) {
             exit.interrupted = interrupted_event();
             asm volatile("int $2" : : : "memory");
             return event(ExitKind::Nmi);
+        case BasicReason::ExternalInterrupt:
+            hold_acknowledged();
+            return event(ExitKind::Interrupt);
         case BasicReason::Init:  // from the root domain, to a CPU that is hv's to start and stop:
                                  // dropped
-        case BasicReason::ExternalInterrupt:
             return event(ExitKind::Interrupt);
         case BasicReason::TripleFault:
             return event(ExitKind::Shutdown);
@@ -181,6 +193,11 @@ bool decode_exit(VmxVcpu& vcpu, u32 reason) {
             return instruction(ExitKind::Pause);
         case BasicReason::TprBelowThreshold:
             return event(ExitKind::TaskPriorityLowered);
+        case BasicReason::VirtualizedEoi:
+            return event(ExitKind::EndOfInterrupt, vmread(FieldNatural::ExitQualification));
+        case BasicReason::ApicWrite:
+            // An x2APIC's self-IPI of a vector below 16, which nothing accepts.
+            return false;
         case BasicReason::EptViolation: {
             exit.interrupted = interrupted_event();
             const u64 qualification = vmread(FieldNatural::ExitQualification);

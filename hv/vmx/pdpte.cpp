@@ -31,7 +31,7 @@ std::optional<Hpa> translate(Hpa tables, Gpa address) {
 
 void VmxVcpu::load_pdptes() {
     const Gpa table{vmread(FieldNatural::GuestCr3) & 0xffff'ffe0};
-    const auto at = translate(tables_, table);
+    const auto at = translate(frames_.tables, table);
     for (unsigned i = 0; i < 4; ++i) {
         // Not present where there is no memory: the guest's first access then takes its page fault.
         const u64 entry = at ? direct<u64>(*at)[i] : 0;

@@ -57,8 +57,30 @@ constexpr MsrBitmap make_guest() {
     return bitmap;
 }
 
+// Reads: what the APIC's page holds as it reads; not the ICR (64 bits) nor the current count.
+// Writes: TPR, EOI and self-IPI.
+constexpr MsrBitmap make_guest_x2apic() {
+    MsrBitmap bitmap = make_guest();
+    constexpr std::array<std::array<u32, 2>, 6> kReadable = {{{0x802, 0x803},
+                                                              {0x808, 0x808},
+                                                              {0x80a, 0x80a},
+                                                              {0x80d, 0x80d},
+                                                              {0x80f, 0x828},
+                                                              {0x832, 0x838}}};
+    for (const auto& [first, last] : kReadable) {
+        for (u32 index = first; index <= last; ++index)
+            bitmap.leave(index, false, true);
+    }
+    bitmap.leave(0x83e, false, true);
+    bitmap.leave(0x808, false, false);
+    bitmap.leave(0x80b, true, false);
+    bitmap.leave(0x83f, true, false);
+    return bitmap;
+}
+
 constinit const MsrBitmap root_bitmap = make_root();
 constinit const MsrBitmap guest_bitmap = make_guest();
+constinit const MsrBitmap guest_x2apic_bitmap = make_guest_x2apic();
 
 }  // namespace
 
@@ -67,6 +89,9 @@ Hpa root_msr_bitmap() {
 }
 Hpa guest_msr_bitmap() {
     return physical(&guest_bitmap);
+}
+Hpa guest_x2apic_msr_bitmap() {
+    return physical(&guest_x2apic_bitmap);
 }
 
 }  // namespace skep::hv::vmx

@@ -9,5 +9,7 @@ namespace skep::hv::vmx {
 Hpa root_msr_bitmap();
 // Of guests: all but the registers that are loaded while the guest runs.
 Hpa guest_msr_bitmap();
+// Where the CPU answers for an x2APIC.
+Hpa guest_x2apic_msr_bitmap();
 
 }  // namespace skep::hv::vmx

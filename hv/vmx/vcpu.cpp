@@ -19,8 +19,8 @@ namespace skep::hv::vmx {
 
 namespace {
 
-// Of the virtual-APIC page: the TPR (SDM vol. 3, 30.1.1).
-constexpr u64 kVirtualTpr = 0x80;
+// Words of the virtual-APIC page (SDM vol. 3, 30.1.1).
+constexpr u32 kVirtualTpr = 0x80 / 4, kVirtualTmr = 0x180 / 4;
 
 // The bits of CR0 that hv keeps from a guest: NE, which VMX holds at 1, and the caches, which it
 // would turn off for the whole CPU. The root domain may do the latter.
@@ -33,23 +33,13 @@ constinit std::atomic<u16> next_vpid{1};
 
 }  // namespace
 
-Result<VmxVcpu*> VmxVcpu::create(Role role, Hpa tables) {
+Result<VmxVcpu*> VmxVcpu::create(Role role, const GuestFrames& frames) {
     const auto vmcs = pool().allocate();
     if (!vmcs)
         return fail(abi::Error::NoMemory);
-    std::optional<Hpa> virtual_apic;
-    if (role == Role::Guest) {
-        virtual_apic = pool().allocate();
-        if (!virtual_apic) {
-            pool().free(*vmcs);
-            return fail(abi::Error::NoMemory);
-        }
-    }
-    VmxVcpu* vcpu = pool().create<VmxVcpu>(role, *vmcs, tables, virtual_apic.value_or(Hpa{}));
+    VmxVcpu* vcpu = pool().create<VmxVcpu>(role, *vmcs, frames);
     if (vcpu == nullptr) {
         pool().free(*vmcs);
-        if (virtual_apic)
-            pool().free(*virtual_apic);
         return fail(abi::Error::NoMemory);
     }
     return vcpu;
@@ -57,13 +47,11 @@ Result<VmxVcpu*> VmxVcpu::create(Role role, Hpa tables) {
 
 void VmxVcpu::destroy(VmxVcpu* vcpu) {
     pool().free(vcpu->vmcs_);
-    if (vcpu->is_guest())
-        pool().free(vcpu->virtual_apic_);
     pool().destroy(vcpu);
 }
 
-VmxVcpu::VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic)
-    : role_(role), vmcs_(vmcs), tables_(tables), virtual_apic_(virtual_apic) {
+VmxVcpu::VmxVcpu(Role role, Hpa vmcs, const GuestFrames& frames)
+    : role_(role), vmcs_(vmcs), frames_(frames) {
     static_cast<Region*>(pool().at(vmcs_))->revision = capabilities().revision;
     // VPIDs only ever repeat after 65,535 vCPUs, and each starts with a flush.
     do {
@@ -85,16 +73,20 @@ VmxVcpu::VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic)
 
 void VmxVcpu::write_controls() {
     const Capabilities& can = capabilities();
+    const bool posted = is_guest() && can.posted_interrupts;
     // NMIs are hv's own signal between CPUs; the root domain's are passed on.
     pin_ = can.pin.apply(kPinNmiExiting | kPinVirtualNmis |
-                         (is_guest() ? kPinExternalInterruptExiting : 0));
+                         (is_guest() ? kPinExternalInterruptExiting : 0) |
+                         (posted ? kPinPostedInterrupts : 0));
     primary_ = can.primary.apply(kUseMsrBitmaps | kActivateSecondaryControls |
                                  (is_guest() ? kUseTscOffsetting | kHltExiting | kMwaitExiting |
                                                    kMonitorExiting | kRdpmcExiting | kUseTprShadow |
                                                    kUnconditionalIoExiting
                                              : 0));
-    u32 secondary = kEnableEpt | kUnrestrictedGuest | (can.vpid ? kEnableVpid : 0) |
-                    (is_guest() ? kWbinvdExiting : 0);
+    u32 secondary =
+        kEnableEpt | kUnrestrictedGuest | (can.vpid ? kEnableVpid : 0) |
+        (is_guest() ? kWbinvdExiting : 0) |
+        (is_guest() && can.apicv ? kApicRegisterVirtualization | kVirtualInterruptDelivery : 0);
     // Instructions that take #UD unless they are enabled.
     const u32 optional = kEnableRdtscp | kEnableInvpcid | (is_guest() ? 0 : kEnableXsaves);
     for (u32 one = 1; one != 0; one <<= 1)
@@ -103,10 +95,12 @@ void VmxVcpu::write_controls() {
 
     vmwrite(Field32::PinBasedControls, pin_);
     vmwrite(Field32::PrimaryControls, primary_);
-    vmwrite(Field32::SecondaryControls, can.secondary.apply(secondary));
+    secondary_ = can.secondary.apply(secondary);
+    vmwrite(Field32::SecondaryControls, secondary_);
     vmwrite(Field32::ExitControls,
             can.exit.apply(kSaveDebugControls | kHostAddressSpaceSize | kSaveIa32Pat |
-                           kLoadHostIa32Pat | kSaveIa32Efer | kLoadHostIa32Efer));
+                           kLoadHostIa32Pat | kSaveIa32Efer | kLoadHostIa32Efer |
+                           (posted ? kAcknowledgeInterrupt : 0)));
     vmwrite(Field32::EntryControls,
             can.entry.apply(kLoadDebugControls | kLoadIa32Pat | kLoadIa32Efer));
     vmwrite(Field32::ExceptionBitmap, 0);
@@ -122,8 +116,18 @@ void VmxVcpu::write_controls() {
     vmwrite(Field64::EptPointer, ept_pointer());
     vmwrite(Field64::VmcsLinkPointer, ~u64{0});
     if (is_guest()) {
-        vmwrite(Field64::VirtualApicPage, virtual_apic_.value);
+        vmwrite(Field64::VirtualApicPage, frames_.virtual_apic.value);
         vmwrite(Field64::TscOffset, 0);
+    }
+    if (is_guest() && can.apicv) {
+        vmwrite(Field16::GuestInterruptStatus, 0);
+        for (unsigned i = 0; i < eoi_exits_.size(); ++i)
+            vmwrite(stepped(Field64::EoiExitBitmap0, i), 0);
+    }
+    // SDM vol. 3, 30.6: what acknowledges a notification acknowledges each interrupt.
+    if (posted) {
+        vmwrite(Field16::PostedInterruptNotificationVector, abi::kNotificationVector);
+        vmwrite(Field64::PostedInterruptDescriptor, frames_.mailbox.value);
     }
     if ((secondary & kEnableXsaves) != 0)
         vmwrite(Field64::XssExitingBitmap, 0);
@@ -326,12 +330,30 @@ void VmxVcpu::inject(Event event) {
 }
 
 u8 VmxVcpu::task_priority() const {
-    return static_cast<const u8*>(pool().at(virtual_apic_))[kVirtualTpr] >> 4;
+    return static_cast<u8>(virtual_apic()[kVirtualTpr]) >> 4;
 }
 
 void VmxVcpu::set_task_priority(u8 cr8) {
-    static_cast<u8*>(pool().at(virtual_apic_))[kVirtualTpr] = static_cast<u8>(cr8 << 4);
+    if (task_priority() != cr8)
+        virtual_apic()[kVirtualTpr] = static_cast<u32>(cr8 << 4);
     write_threshold();
+}
+
+void VmxVcpu::deliver_interrupts(u8 requested, u8 in_service, bool x2apic) {
+    vmwrite(Field16::GuestInterruptStatus, static_cast<u16>(in_service << 8 | requested));
+    const u32* tmr = virtual_apic() + kVirtualTmr;
+    for (unsigned i = 0; i < eoi_exits_.size(); ++i, tmr += 8) {
+        const u64 level = tmr[0] | u64{tmr[4]} << 32;
+        if (level == eoi_exits_[i])
+            continue;
+        eoi_exits_[i] = level;
+        vmwrite(stepped(Field64::EoiExitBitmap0, i), level);
+    }
+    if (x2apic == ((secondary_ & kVirtualizeX2Apic) != 0))
+        return;
+    secondary_ ^= kVirtualizeX2Apic;
+    vmwrite(Field32::SecondaryControls, secondary_);
+    vmwrite(Field64::MsrBitmaps, (x2apic ? guest_x2apic_msr_bitmap() : guest_msr_bitmap()).value);
 }
 
 void VmxVcpu::set_task_priority_threshold(u8 cr8) {
@@ -386,7 +408,7 @@ void VmxVcpu::set_timer(bool bounded) {
 
 // The root domain's pages are all writable and never logged.
 u64 VmxVcpu::ept_pointer() const {
-    return make_ept_pointer(tables_, is_guest() && capabilities().ept_access_dirty);
+    return make_ept_pointer(frames_.tables, is_guest() && capabilities().ept_access_dirty);
 }
 
 void VmxVcpu::flush() {

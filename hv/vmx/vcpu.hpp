@@ -26,7 +26,7 @@ enum class Role : u8 {
 
 class VmxVcpu final : public HardwareVcpu {
   public:
-    static Result<VmxVcpu*> create(Role role, Hpa tables);
+    static Result<VmxVcpu*> create(Role role, const GuestFrames& frames);
     static void destroy(VmxVcpu* vcpu);
 
     void acquire(const Cpu& cpu) override;
@@ -54,6 +54,9 @@ class VmxVcpu final : public HardwareVcpu {
     u8 task_priority() const override;
     void set_task_priority(u8 cr8) override;
     void set_task_priority_threshold(u8 cr8) override;
+    bool delivers_interrupts() const override { return capabilities().apicv; }
+    void deliver_interrupts(u8 requested, u8 in_service, bool x2apic) override;
+    bool takes_posted() const override { return capabilities().posted_interrupts; }
     void intercept_debug_registers(bool wanted) override { set_primary(kMovDrExiting, wanted); }
     void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }
     bool set_preemption_deadline(u64 host_tsc) override;
@@ -69,7 +72,7 @@ class VmxVcpu final : public HardwareVcpu {
 
   private:
     friend class skep::hv::FramePool;
-    VmxVcpu(Role role, Hpa vmcs, Hpa tables, Hpa virtual_apic);
+    VmxVcpu(Role role, Hpa vmcs, const GuestFrames& frames);
     ~VmxVcpu() = default;
 
     bool is_guest() const { return role_ == Role::Guest; }
@@ -82,6 +85,7 @@ class VmxVcpu final : public HardwareVcpu {
     void set_timer(bool bounded);
     void flush();
     u64 ept_pointer() const;
+    u32* virtual_apic() const { return static_cast<u32*>(pool().at(frames_.virtual_apic)); }
     void set_primary(u32 bits, bool on);
     void set_pin(u32 bits, bool on);
     void load_pdptes();
@@ -99,10 +103,10 @@ class VmxVcpu final : public HardwareVcpu {
 
     const Role role_;
     const Hpa vmcs_;
-    const Hpa tables_;
-    const Hpa virtual_apic_;  // guests only
+    const GuestFrames frames_;
     u64 deadline_ = abi::kNoDeadline;
-    u32 pin_ = 0, primary_ = 0;
+    u32 pin_ = 0, primary_ = 0, secondary_ = 0;
+    std::array<u64, 4> eoi_exits_{};  // as the VMCS has them
     u16 vpid_ = 0;
     u8 threshold_ = 0, written_threshold_ = 0;
     u32 cpu_plus_1_ = 0;  // whose host state is in the VMCS, whose TLB may know us

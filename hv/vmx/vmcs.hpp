@@ -9,7 +9,9 @@ namespace skep::hv::vmx {
 
 enum class Field16 : u32 {
     VirtualProcessorIdentifier = 0x0000,
+    PostedInterruptNotificationVector = 0x0002,
     GuestEsSelector = 0x0800,  // then CS, SS, DS, FS, GS, LDTR, TR in steps of 2
+    GuestInterruptStatus = 0x0810,
     HostEsSelector = 0x0c00,
     HostCsSelector = 0x0c02,
     HostSsSelector = 0x0c04,
@@ -23,7 +25,9 @@ enum class Field64 : u32 {
     MsrBitmaps = 0x2004,
     TscOffset = 0x2010,
     VirtualApicPage = 0x2012,
+    PostedInterruptDescriptor = 0x2016,
     EptPointer = 0x201a,
+    EoiExitBitmap0 = 0x201c,  // then 1, 2, 3 in steps of 2
     XssExitingBitmap = 0x202c,
     GuestPhysicalAddress = 0x2400,
     VmcsLinkPointer = 0x2800,

@@ -12,6 +12,8 @@
 #include <kernel/proc/user_entry.hpp>
 #include <kernel/sched/scheduler.hpp>
 
+#include <hv/abi/hypercall.hpp>
+
 #include <array>
 
 namespace skep::kernel {
@@ -177,6 +179,9 @@ void handle_interrupt(std::uint8_t vector) {
         case kStopVector:
             for (;;)
                 asm volatile("cli; hlt");
+        case abi::kNotificationVector:  // a vCPU has left its guest meanwhile
+            end_of_interrupt();
+            return;
         case kSpuriousVector:
             return;
         default:
