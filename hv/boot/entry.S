@@ -12,6 +12,10 @@ multiboot_header:                       // Multiboot2 specification, 3.1.1
     .long -(0xe85250d6 + (multiboot_header_end - multiboot_header))
     .short 6, 0                         // modules aligned to pages
     .long 8
+    .short 5, 1                         // framebuffer, optional: any size, 32 bits per pixel
+    .long 20
+    .long 0, 0, 32
+    .balign 8
     .short 0, 0
     .long 8
 multiboot_header_end:

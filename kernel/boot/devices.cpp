@@ -54,7 +54,7 @@ void mount_root() {
     must(mounts().mount(root, nullptr, "root"), "mount of the root file system");
     must(mounts().mount(must(init_devfs(), "devfs"), root_directory("dev"), "devfs"),
          "mount of /dev");
-    must(init_console(), "console");
+    must(init_console(boot_information.framebuffer), "console");
     initialize_vmm();
     must(mounts().mount(must(create_procfs(), "procfs"), root_directory("proc"), "proc"),
          "mount of /proc");

@@ -14,6 +14,7 @@ enum class Tag : std::uint32_t {
     CommandLine = 1,
     Module = 3,
     MemoryMap = 6,
+    Framebuffer = 8,
     AcpiOld = 14,
     AcpiNew = 15
 };
@@ -46,6 +47,27 @@ void parse_memory_map(const std::uint8_t* tag, std::uint32_t size, BootInformati
         if (out.available_count < out.available.size())
             out.available[out.available_count++] = {{base}, {base + length}};
     }
+}
+
+// Specification, 3.6.12: address, pitch, width and height, bits per pixel, type; of a picture with
+// direct colours, where each is in a pixel.
+void parse_framebuffer(const std::uint8_t* tag, std::uint32_t size, BootInformation& out) {
+    constexpr std::uint8_t kDirectColours = 1;
+    if (size < 38 || tag[29] != kDirectColours || tag[28] % 8 != 0)
+        return;
+    const auto channel = [&](std::size_t at) {
+        return FramebufferMode::Channel{tag[at], tag[at + 1]};
+    };
+    out.framebuffer = FramebufferMode{
+        .address = {read<std::uint64_t>(tag + 8)},
+        .pitch = read<std::uint32_t>(tag + 16),
+        .width = read<std::uint32_t>(tag + 20),
+        .height = read<std::uint32_t>(tag + 24),
+        .pixel_size = static_cast<std::uint8_t>(tag[28] / 8),
+        .red = channel(32),
+        .green = channel(34),
+        .blue = channel(36),
+    };
 }
 
 // The next space-separated word of `text` from `position`.
@@ -82,6 +104,9 @@ void parse_multiboot2(const std::uint8_t* information, PhysAddr where, BootInfor
             case Tag::MemoryMap:
                 if (size >= 16)
                     parse_memory_map(tag, size, out);
+                break;
+            case Tag::Framebuffer:
+                parse_framebuffer(tag, size, out);
                 break;
             case Tag::AcpiOld:
                 if (out.rsdp[0] != 0)

@@ -2,10 +2,12 @@
 // memory.
 #pragma once
 
+#include <kernel/dev/tty/framebuffer_mode.hpp>
 #include <kernel/mm/physical.hpp>
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -31,6 +33,7 @@ struct BootInformation {
     std::size_t available_count;
     std::array<std::uint8_t, 36>
         rsdp;  // ACPI 6.5, 5.2.5.3; the first byte is 0 if the loader gave none
+    std::optional<FramebufferMode> framebuffer;  // with direct colours; nothing: another screen
     MemoryRange itself;
 
     // "key=value" of the command line -> value; empty if absent.

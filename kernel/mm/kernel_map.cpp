@@ -120,7 +120,9 @@ Result<PhysAddr> make_top_level_table() {
     return root;
 }
 
-Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
+namespace {
+
+Result<volatile void*> map_uncounted(PhysAddr address, std::size_t size, std::uint64_t type) {
     const std::uint64_t first = address.value & ~(kPageSize - 1);
     const std::uint64_t pages = (address.value + size - first + kPageSize - 1) / kPageSize;
     SpinGuard guard(map_lock);
@@ -130,10 +132,19 @@ Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
     next_device += pages * kPageSize;
     for (std::uint64_t i = 0; i < pages; i++) {
         Pte* pte = SKEP_TRY(table.make(base + i * kPageSize, 1));
-        pte->value =
-            (first + i * kPageSize) | kKernelData | Pte::kCacheDisable | Pte::kWriteThrough;
+        pte->value = (first + i * kPageSize) | kKernelData | type;
     }
     return reinterpret_cast<volatile void*>(base + (address.value - first));
+}
+
+}  // namespace
+
+Result<volatile void*> map_device(PhysAddr address, std::size_t size) {
+    return map_uncounted(address, size, Pte::kCacheDisable | Pte::kWriteThrough);
+}
+
+Result<volatile void*> map_write_combining(PhysAddr address, std::size_t size) {
+    return map_uncounted(address, size, Pte::kPat);
 }
 
 namespace {

@@ -12,6 +12,9 @@ class Pte {
     static constexpr std::uint64_t kPresent = 1, kWrite = 2, kUser = 4, kWriteThrough = 8,
                                    kCacheDisable = 16, kAccessed = 32, kDirty = 64, kLarge = 128,
                                    kGlobal = 256;
+    // In an entry of 4 KiB: the memory type of PAT entry 4, which is write-combining on every CPU
+    // (init_this_cpu).
+    static constexpr std::uint64_t kPat = 128;
     // Available to software: the frame is not a counted page (device memory, large guest memory).
     static constexpr std::uint64_t kUncounted = 1ull << 9;
     // Available to software, in an entry that is not present: the page is kept but nobody may

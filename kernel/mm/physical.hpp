@@ -23,6 +23,8 @@ void* direct_map(PhysAddr);
 PhysAddr direct_map_to_physical(const void*);
 // Device registers, uncached.
 Result<volatile void*> map_device(PhysAddr, std::size_t size);
+// A framebuffer: writes are gathered on the way, reads are slow.
+Result<volatile void*> map_write_combining(PhysAddr, std::size_t size);
 
 // 2^order contiguous, naturally aligned frames; order 9 = 2 MiB.
 Result<PhysAddr> allocate_frames(unsigned order);

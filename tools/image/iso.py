@@ -10,13 +10,16 @@ from devtool.ui import Failure
 from image.cpio import Archive
 
 # What the boot needs of GRUB; all its modules would make the image 15 MB larger and slower to build.
-GRUB_MODULES = ("boot echo halt iso9660 linux multiboot2 normal part_acorn part_amiga part_apple part_bsd part_dfly part_dvh "
-                "part_gpt part_msdos part_plan part_sun part_sunpc serial sleep terminal")
+GRUB_MODULES = ("all_video boot echo halt iso9660 linux multiboot2 normal part_acorn part_amiga part_apple part_bsd part_dfly part_dvh "
+                "part_gpt part_msdos part_plan part_sun part_sunpc serial sleep terminal test")
 
+# UEFI has a framebuffer, the BIOS keeps its text mode; multiboot2 sets gfxpayload to what the image asks for.
 GRUB_CFG = """\
 serial --unit=0 --speed=115200
 terminal_output serial console
+if [ "$grub_platform" = efi ]; then insmod all_video; fi
 {commands}
+if [ "$grub_platform" = pc ]; then set gfxpayload=text; fi
 boot
 echo skep-image: GRUB could not boot the image
 sleep 2

@@ -30,6 +30,10 @@ multiboot2_header:
     .word 6, 0  // modules page aligned
     .long 8
     .align 8
+    .word 5, 1  // framebuffer, optional: any size, 32 bits per pixel
+    .long 20
+    .long 0, 0, 32
+    .align 8
     .word 0, 0  // end
     .long 8
 multiboot2_header_end:

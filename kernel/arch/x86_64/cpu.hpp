@@ -12,6 +12,7 @@ namespace skep::kernel {
 enum class Msr : std::uint32_t {
     ApicBase = 0x1b,
     TscAdjust = 0x3b,
+    Pat = 0x277,
     TscDeadline = 0x6e0,
     X2Apic = 0x800,
     Efer = 0xc0000080,

@@ -67,6 +67,9 @@ void init_this_cpu(Cpu& cpu) {
     load_idt();
     write_msr(Msr::GsBase, reinterpret_cast<std::uint64_t>(&cpu));
     write_msr(Msr::KernelGsBase, 0);
+    // As after reset, but for entry 4: write-combining (SDM 3A, 12.12).
+    constexpr std::uint64_t kMemoryTypes = 0x0007'0401'0007'0406;
+    write_msr(Msr::Pat, kMemoryTypes);
 
     // SYSRET loads CS from STAR[63:48] + 16 and SS from + 8; hence the order of the user
     // descriptors.

@@ -51,7 +51,7 @@ class ControllingTtyDevice final : public Device {
 
 }  // namespace
 
-Result<> init_console() {
+Result<> init_console(const std::optional<FramebufferMode>& framebuffer) {
     static Uart16550* uart = new (std::nothrow) Uart16550(kCom1);
     if (!uart)
         return fail(Errno::NoMem);
@@ -73,7 +73,7 @@ Result<> init_console() {
         {.name = "tty", .permissions = 0666, .number = device_number(kTtyMajor, kTtyMinor)},
         controlling));
     SKEP_TRY(register_ptys());
-    if (init_screen())
+    if (init_screen(framebuffer))
         if (auto keyboard = start_keyboard(*tty); !keyboard)
             log("console: a screen, but no keyboard (error {})",
                 static_cast<unsigned>(keyboard.error()));

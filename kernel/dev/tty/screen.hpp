@@ -1,14 +1,16 @@
-// The machine's own console, where there is one: VGA text memory and the PS/2 keyboard.
+// The machine's own console, where there is one: a screen and the PS/2 keyboard.
 #pragma once
 
+#include <kernel/dev/tty/framebuffer_mode.hpp>
 #include <kernel/dev/tty/tty.hpp>
 
-#include <string_view>
+#include <optional>
+#include <span>
 
 namespace skep::kernel {
 
-// False: the firmware left no text mode (BIOS data area), as after UEFI.
-bool init_screen();
+// On the framebuffer that the boot loader left, or in VGA text memory. False: there is neither.
+bool init_screen(const std::optional<FramebufferMode>& mode);
 // Nothing without a screen. Also with interrupts masked; the caller need not serialize.
 void screen_write(std::span<const std::uint8_t> bytes);
 // Input goes to `tty`. NoDev: there is no keyboard controller.

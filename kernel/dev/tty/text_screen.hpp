@@ -17,8 +17,10 @@ class TextScreen {
     // Character in the low byte, attribute (background, foreground) in the high one: VGA's text
     // mode.
     using Cell = std::uint16_t;
+    static constexpr std::size_t kCells = kColumns * kRows;
+    using Picture = std::span<Cell, kCells>;
 
-    explicit TextScreen(std::span<Cell, kColumns * kRows> cells) : cells_(cells) {}
+    explicit constexpr TextScreen(Picture cells) : cells_(cells) {}
     void clear();
     void put(std::uint8_t byte);
     std::size_t cursor() const { return row_ * kColumns + column_; }
@@ -41,7 +43,7 @@ class TextScreen {
         return index < count_ && parameters_[index] ? parameters_[index] : otherwise;
     }
 
-    std::span<Cell, kColumns * kRows> cells_;
+    Picture cells_;
     std::size_t row_ = 0, column_ = 0;
     bool wrap_ = false;  // the last column was written: the next character goes to the next line
     std::uint8_t attribute_ = kPlain;

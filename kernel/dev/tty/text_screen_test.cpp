@@ -26,8 +26,7 @@ class TextScreenTest : public ::testing::Test {
 
     std::vector<TextScreen::Cell> cells_ =
         std::vector<TextScreen::Cell>(TextScreen::kColumns * TextScreen::kRows, 0);
-    TextScreen screen_{std::span<TextScreen::Cell, TextScreen::kColumns * TextScreen::kRows>(
-        cells_.data(), cells_.size())};
+    TextScreen screen_{TextScreen::Picture(cells_.data(), cells_.size())};
     void SetUp() override { screen_.clear(); }
 };
 
