@@ -7,7 +7,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -24,6 +23,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace skep::fuzz {
 namespace {
@@ -52,15 +52,29 @@ void sleep_ms(long ms) {
     ::nanosleep(&time, nullptr);
 }
 
+std::vector<fs::path> entries_of(const fs::path& folder) {
+    return {fs::directory_iterator(folder), fs::directory_iterator()};
+}
+
+// As remove_all(), which opens a folder inside the other and runs out of descriptors where a
+// program has gone down for as long as it lived: here what is in a folder moves up first.
+void remove_tree(const fs::path& top) {
+    if (!fs::exists(fs::symlink_status(top)))
+        return;
+    unsigned moved = 0;
+    for (auto entries = entries_of(top); !entries.empty(); entries = entries_of(top))
+        for (const fs::path& entry : entries) {
+            if (fs::is_directory(fs::symlink_status(entry)))
+                for (const fs::path& inner : entries_of(entry))
+                    fs::rename(inner, top / ("moved-" + std::to_string(moved++)));
+            fs::remove(entry);
+        }
+    fs::remove(top);
+}
+
 class Rounds {
   public:
     explicit Rounds(const fs::path& calls) {
-        // Folders in folders, which remove_all() opens one inside the other.
-        rlimit files{};
-        if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-            files.rlim_cur = files.rlim_max;
-            ::setrlimit(RLIMIT_NOFILE, &files);
-        }
         reset_folder();
         for (const bool freebsd : {false, true}) {
             const fs::path copy = freebsd ? "/tmp/fuzz-calls-f" : "/tmp/fuzz-calls-l";
@@ -73,7 +87,7 @@ class Rounds {
         }
     }
     ~Rounds() {
-        fs::remove_all("/tmp/fuzz");
+        remove_tree("/tmp/fuzz");
         fs::remove("/tmp/fuzz-calls-l");
         fs::remove("/tmp/fuzz-calls-f");
     }
@@ -104,8 +118,7 @@ class Rounds {
 
   private:
     static void reset_folder() {
-        std::error_code ignored;
-        fs::remove_all("/tmp/fuzz", ignored);
+        remove_tree("/tmp/fuzz");
         ::mkdir("/tmp/fuzz", 0777);
         ::chmod("/tmp/fuzz", 0777);
     }
