@@ -148,17 +148,7 @@ void end_process(Thread& me, Process& p) {
     Process& p = current_process();
     {
         const SpinGuard guard(p.lock);
-        if (!p.exiting) {
-            p.exiting = true;
-            p.exit_code = status;
-            p.exit_signal_taken = signal;
-            for (Thread& t : p.threads) {
-                update_attention(t);
-                wake_interruptible(t);
-                interrupt_thread(t);
-            }
-            set_stopped(p, false);
-        }
+        begin_exit(p, status, signal);
     }
     exit_user_thread();
 }
@@ -170,6 +160,20 @@ Process& reaper_of(const Process& process) {
         if (p->child_subreaper && p->state == ProcessState::Alive)
             return *p;
     return *init_process;
+}
+
+void begin_exit(Process& p, std::int32_t status, Signal signal) {
+    if (p.exiting)
+        return;
+    p.exiting = true;
+    p.exit_code = status;
+    p.exit_signal_taken = signal;
+    for (Thread& t : p.threads) {
+        update_attention(t);
+        wake_interruptible(t);
+        interrupt_thread(t);
+    }
+    set_stopped(p, false);
 }
 
 void leave_to_reaper(Process& child) {

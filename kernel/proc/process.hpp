@@ -215,6 +215,9 @@ Result<std::int32_t> create_user_thread(const ThreadStart&);
 // These never return, so nothing with a destructor may be alive in the callers: its references
 // would be kept for ever. The calling thread ends.
 [[noreturn]] void exit_user_thread();
+// All threads begin to end, the process with this; if it does already, with what was first. With
+// Process::lock held.
+void begin_exit(Process& process, std::int32_t status, Signal signal);
 // The process ends with a status; all threads.
 [[noreturn]] void exit_process(std::int32_t status);
 [[noreturn]] void exit_process_by_signal(Signal signal);

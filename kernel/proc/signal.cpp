@@ -472,9 +472,12 @@ void deliver_signals(TrapFrame& frame) {
                 stop(p, s, guard);
                 continue;
             }
+            // Before the lock is free: no other thread may see the signal gone and go on, perhaps
+            // to exit(2) with a status of its own.
+            begin_exit(p, 0, s);
             guard.unlock();
             log_fatal(p, me, frame, info);
-            exit_process_by_signal(s);
+            exit_user_thread();
         }
 
         // A handler.

@@ -72,8 +72,9 @@ int in_child(F f) {
     return in_child([](void* argument) { (*static_cast<F*>(argument))(); }, &f);
 }
 
-extern const Case file_cases[], memory_cases[], event_cases[], socket_cases[], terminal_cases[];
+extern const Case file_cases[], memory_cases[], event_cases[], socket_cases[], terminal_cases[],
+    process_cases[];
 extern const unsigned file_case_count, memory_case_count, event_case_count, socket_case_count,
-    terminal_case_count;
+    terminal_case_count, process_case_count;
 
 }  // namespace skep::files_test
