@@ -88,6 +88,9 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
     const multiboot::BootInformation information(copy_information(information_address));
     if (const auto mode = information.text_mode())
         text_screen().open(direct<volatile u16>(Hpa{mode->address}), mode->columns, mode->rows);
+    else if (const auto graphics = information.graphics_mode())
+        text_screen().open(direct<volatile u32>(Hpa{graphics->address}), graphics->pitch / 4,
+                           graphics->width, graphics->height);
     log("Skep hv {}", HV_VERSION);
     read_memory_map(information);
     frame_pool.init(physical(pool_start), pool_start,

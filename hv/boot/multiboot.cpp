@@ -143,6 +143,23 @@ std::optional<TextMode> BootInformation::text_mode() const {
     return found;
 }
 
+std::optional<GraphicsMode> BootInformation::graphics_mode() const {
+    constexpr u32 kRgb = 1, kBits = 32, kMost = 16384, kLeast = 64;
+    std::optional<GraphicsMode> found;
+    for_each_tag([&](const Tag& tag) {
+        if (tag.type != TagType::Framebuffer)
+            return;
+        const u64 address = tag.quad(0);
+        const u32 pitch = tag.word(8), width = tag.word(12), height = tag.word(16);
+        if ((tag.word(20) & 0xffff) == (kRgb << 8 | kBits) && width >= kLeast && width <= kMost &&
+            height >= kLeast && height <= kMost && pitch >= 4 * width && pitch <= 8 * kMost &&
+            is_aligned(address | pitch, 4) && address < u64{1} << 32 &&
+            u64{pitch} * height <= (u64{1} << 32) - address)
+            found = GraphicsMode{static_cast<u32>(address), pitch, width, height};
+    });
+    return found;
+}
+
 Result<std::size_t> BootInformation::write_edited(std::span<u8> out, u64 hidden_base,
                                                   u64 hidden_size) const {
     if (out.size() < 16)

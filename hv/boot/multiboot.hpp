@@ -48,6 +48,11 @@ struct TextMode {
     u32 address, columns, rows;
 };
 
+// A graphical mode of 32 bits a pixel, below 4 GiB.
+struct GraphicsMode {
+    u32 address, pitch, width, height;
+};
+
 struct MemoryRange {
     u64 base, length;
     u32 type;  // 1: available
@@ -84,6 +89,7 @@ class BootInformation {
     }
     std::optional<Module> module(std::string_view name) const;
     std::optional<TextMode> text_mode() const;
+    std::optional<GraphicsMode> graphics_mode() const;
 
     // Writes the information for the root domain to `out`: [hidden_base, hidden_base + hidden_size)
     // reserved, the module `kernel` gone and its arguments as the command line, hv's own ELF

@@ -63,6 +63,34 @@ std::vector<MemoryRange> ranges_of(const BootInformation& information) {
 
 constexpr u64 kMiB = 1 << 20;
 
+TEST(Multiboot, GraphicsModeIs32BitsBelow4GiB) {
+    const auto mode = [](u64 address, u32 pitch, u32 width, u32 height, u32 kind) {
+        std::vector<u8> body(24);
+        std::memcpy(&body[0], &address, 8);
+        std::memcpy(&body[8], &pitch, 4);
+        std::memcpy(&body[12], &width, 4);
+        std::memcpy(&body[16], &height, 4);
+        std::memcpy(&body[20], &kind, 4);
+        const auto bytes = Builder().tag(TagType::Framebuffer, body).done();
+        return BootInformation(bytes).graphics_mode();
+    };
+    const auto found = mode(0x8000'0000, 4096, 1000, 768, 0x120);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->address, 0x8000'0000u);
+    EXPECT_EQ(found->pitch, 4096u);
+    EXPECT_EQ(found->width, 1000u);
+    EXPECT_EQ(found->height, 768u);
+    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 768, 0x118)) << "24 bits";
+    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 768, 0x020)) << "indexed";
+    EXPECT_FALSE(mode(0x8000'0000, 3996, 1000, 768, 0x120)) << "lines overlap";
+    EXPECT_FALSE(mode(0x8000'0002, 4096, 1000, 768, 0x120)) << "pixels are not aligned";
+    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 0, 0x120));
+    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 20000, 0x120));
+    EXPECT_FALSE(mode(u64{1} << 32, 4096, 1000, 768, 0x120));
+    EXPECT_FALSE(mode(0xfff0'0000, 4096, 1000, 768, 0x120)) << "its end is above 4 GiB";
+    EXPECT_FALSE(BootInformation(Builder().tag(TagType::Framebuffer, {}).done()).graphics_mode());
+}
+
 TEST(Multiboot, TextModeIsWithinTheVgaMemory) {
     const auto mode = [](u64 address, u32 pitch, u32 columns, u32 rows, u8 type) {
         std::vector<u8> body(24);

@@ -1,10 +1,13 @@
 #include "hv/lib/screen.hpp"
 
+#include "hv/lib/font.hpp"
+
 namespace skep::hv {
 
 namespace {
 constexpr u16 kLightGrey = 0x0700;  // on black
-}
+constexpr u32 kLightGreyPixel = 0xaa'aaaa;
+}  // namespace
 
 TextScreen& text_screen() {
     static constinit TextScreen screen;
@@ -15,32 +18,59 @@ void TextScreen::open(volatile u16* cells, u32 columns, u32 rows) {
     cells_ = cells;
     columns_ = columns;
     rows_ = rows;
-    column_ = row_ = 0;
-    for (u32 i = 0; i < columns * rows; ++i)
-        cells[i] = kLightGrey | ' ';
+    for (u32 row = 0; row < rows; ++row)
+        clear_row(row);
     shown_ = true;
+}
+
+void TextScreen::open(volatile u32* pixels, u32 stride, u32 width, u32 height) {
+    pixels_ = pixels;
+    stride_ = stride;
+    open(nullptr, width / kCellWidth, height / kCellHeight);
+}
+
+void TextScreen::draw(u32 column, u32 row, char c) const {
+    if (cells_ != nullptr) {
+        cells_[row * columns_ + column] = static_cast<u16>(kLightGrey | static_cast<u8>(c));
+        return;
+    }
+    for (u32 y = 0; y < kCellHeight; ++y) {
+        volatile u32* line = pixels_ + (row * kCellHeight + y) * stride_ + column * kCellWidth;
+        for (u32 x = 0; x < kCellWidth; ++x)
+            line[x] = glyph_dot(c, x, y) ? kLightGreyPixel : 0;
+    }
+}
+
+void TextScreen::clear_row(u32 row) const {
+    for (u32 column = 0; column < columns_; ++column)
+        draw(column, row, ' ');
 }
 
 void TextScreen::new_line() {
     column_ = 0;
-    if (++row_ < rows_)
+    ++row_;
+    if (cells_ == nullptr) {
+        row_ %= rows_;
+        clear_row(row_);
+        clear_row((row_ + 1) % rows_);
+        return;
+    }
+    if (row_ < rows_)
         return;
     row_ = rows_ - 1;
-    const u32 last = columns_ * row_;
-    for (u32 i = 0; i < last; ++i)
+    for (u32 i = 0; i < columns_ * row_; ++i)
         cells_[i] = cells_[i + columns_];
-    for (u32 i = 0; i < columns_; ++i)
-        cells_[last + i] = kLightGrey | ' ';
+    clear_row(row_);
 }
 
 void TextScreen::put(char c) {
-    if (!shown_ || cells_ == nullptr)
+    if (!shown_)
         return;
     if (c == '\n')
         return new_line();
     if (column_ == columns_)
         new_line();
-    cells_[row_ * columns_ + column_++] = static_cast<u16>(kLightGrey | static_cast<u8>(c));
+    draw(column_++, row_, c);
 }
 
 }  // namespace skep::hv

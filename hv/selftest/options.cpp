@@ -1,6 +1,9 @@
 #include "hv/selftest/options.hpp"
 
 #include "hv/boot/multiboot.hpp"
+#include "hv/lib/font.hpp"
+
+#include <algorithm>
 
 extern "C" skep::hv::u32 boot_information;
 
@@ -29,17 +32,38 @@ multiboot::BootInformation information() {
     return multiboot::BootInformation({reinterpret_cast<const u8*>(u64{boot_information}), kMost});
 }
 
+// The letter whose dots are on the screen; NUL if they are nobody's.
+char read_glyph(const volatile u32* pixels, u32 stride) {
+    for (char c = kFirstGlyph; c <= kLastGlyph; ++c) {
+        bool same = true;
+        for (u32 y = 0; y < kCellHeight; ++y) {
+            for (u32 x = 0; x < kCellWidth; ++x)
+                same &= (pixels[y * stride + x] != 0) == glyph_dot(c, x, y);
+        }
+        if (same)
+            return c;
+    }
+    return 0;
+}
+
 }  // namespace
 
 std::string_view screen_line() {
     static char text[200];
-    const auto mode = information().text_mode();
+    if (const auto mode = information().text_mode()) {
+        const auto* cells = reinterpret_cast<const volatile u16*>(u64{mode->address});
+        for (u32 i = 0; i < mode->columns; ++i)
+            text[i] = static_cast<char>(cells[i]);
+        return {text, mode->columns};
+    }
+    const auto mode = information().graphics_mode();
     if (!mode)
         return {};
-    const auto* cells = reinterpret_cast<const volatile u16*>(u64{mode->address});
-    for (u32 i = 0; i < mode->columns; ++i)
-        text[i] = static_cast<char>(cells[i]);
-    return {text, mode->columns};
+    const auto* pixels = reinterpret_cast<const volatile u32*>(u64{mode->address});
+    const u32 columns = std::min<u32>(mode->width / kCellWidth, sizeof text);
+    for (u32 i = 0; i < columns; ++i)
+        text[i] = read_glyph(pixels + i * kCellWidth, mode->pitch / 4);
+    return {text, columns};
 }
 
 void read_options() {

@@ -23,13 +23,14 @@ TEST(host_information) {
     print("  {}, {} CPUs", info.name, info.cpu_count);
 }
 
-// hv's first words, where there is a text screen (BIOS).
+// hv's first words, in text (BIOS) or drawn (UEFI).
 TEST(log_is_on_the_screen) {
     const std::string_view line = screen_line();
     if (line.empty())
-        print("  no text screen");
+        print("  no screen");
     else
         CHECK(line.starts_with("hv: Skep hv "));
+    print("  {}", line.substr(0, line.find_last_not_of(' ') + 1));
 }
 
 TEST(real_mode_ports) {

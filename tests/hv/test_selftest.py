@@ -76,6 +76,8 @@ def test_hv(machine):
         result = running.wait_for(r"^hv-selftest: (\d+) passed, (\d+) failed", machine.seconds)
         passed, failed = int(result[1]), int(result[2])
         assert failed == 0 and passed > 0, running.text()
+        # The log is in text by BIOS, drawn by UEFI.
+        assert "no screen" not in running.text(), running.text()
         # What the CPU lacks is said, and that it went without it.
         without = set(re.findall(r"^hv: hv/\w+[^:]*: without (.*?)\r?$", running.text(), re.MULTILINE))
         assert without == WITHOUT[machine.model or machine.rig], running.text()

@@ -17,7 +17,8 @@ GRUB_MODULES = ("all_video boot echo halt iso9660 linux multiboot2 normal part_a
 GRUB_CFG = """\
 serial --unit=0 --speed=115200
 terminal_output serial console
-if [ "$grub_platform" = efi ]; then insmod all_video; fi
+# By GOP: 32 bits a pixel, which hv draws on; GRUB's own drivers of emulated cards prefer 24.
+if [ "$grub_platform" = efi ]; then insmod efi_gop; fi
 {commands}
 if [ "$grub_platform" = pc ]; then set gfxpayload=text; fi
 boot
