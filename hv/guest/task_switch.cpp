@@ -3,13 +3,15 @@
 //
 // All memory that the switch touches is looked up first, so that a page fault or an exit leaves the
 // old task as it was. What the new task's own state is refused for is raised in the new task. Not
-// done: the accessed bits of descriptors and of the guest's page tables.
+// done: the accessed and dirty bits of the guest's page tables, and the accessed bit of a
+// descriptor in memory that cannot be written.
 #include "hv/guest/task_switch.hpp"
 
 #include "hv/arch/registers.hpp"
 #include "hv/guest/vcpu.hpp"
 #include "hv/memory/layout.hpp"
 
+#include <atomic>
 #include <cstring>
 
 namespace skep::hv {
@@ -181,7 +183,13 @@ Event Vcpu::load_segment(unsigned segment, u16 selector, unsigned cpl) {
         return invalid;
     if (!d.present())
         return Event::exception(segment == kSs ? kStackFault : kNotPresent, code);
-    constexpr u32 kAccessed = 1;
+    constexpr u8 kAccessed = 1;
+    constexpr u64 kAccessByte = 5;
+    if ((d.access() & kAccessed) == 0) {
+        const u64 table = hardware_->read((selector & 4) != 0 ? Field::LdtrBase : Field::GdtrBase);
+        if (u8* access = guest_byte(table + (selector & ~7u) + kAccessByte, true))
+            std::atomic_ref(*access).fetch_or(kAccessed);
+    }
     set_segment(segment, selector, d, d.access() | kAccessed);
     return {};
 }

@@ -140,6 +140,9 @@ begin task_walk
     outb %al, $0x83
     str %ax
     outb %al, $0x84                     // TASK_A
+    ljmp $TASK_B, $0                    // not nested: B comes back by another jump
+    mov %ebx, %eax
+    outb %al, $0x87
     hlt
 .globl task_walk_b
 task_walk_b:                            // EBX 0x22 from its TSS
@@ -150,6 +153,10 @@ task_walk_b:                            // EBX 0x22 from its TSS
     mov %ebx, %eax                      // entered again where it left
     outb %al, $0x82
     iret
+    inc %ebx
+    mov %ebx, %eax
+    outb %al, $0x86
+    ljmp $TASK_A, $0
 .globl task_walk_c
 task_walk_c:                            // behind the task gate of an exception with an error code
     pop %eax

@@ -147,22 +147,42 @@ void expect_task(Guest& guest, u16 port, u64 al) {
     guest.complete();
 }
 
+bool is_busy(Guest& guest, u16 selector) {
+    return (at<u64>(guest, Guest::kGdt)[selector / 8] >> 41 & 1) != 0;
+}
+
+// From A to B and back by jumps, which leave nothing to return to.
+void expect_jumps(Guest& guest) {
+    constexpr u64 kNestedTask = 1 << 14;
+    *at<u16>(guest, kTaskB) = 0;  // the link
+    expect_task(guest, 0x86, 0x24);
+    CHECK_EQ(guest.get(Field::Rflags) & kNestedTask, 0);
+    CHECK_EQ(*at<u16>(guest, kTaskB), 0);
+    CHECK(!is_busy(guest, kSelectorA) && is_busy(guest, kSelectorB));
+    expect_task(guest, 0x87, 0x11);
+    CHECK(is_busy(guest, kSelectorA) && !is_busy(guest, kSelectorB));
+}
+
 }  // namespace
 
 // By CALL, by IRET, and by an interrupt through a task gate.
 TEST(task_switches) {
     Guest guest;
     prepare_tasks(guest);
+    constexpr u64 kAccessed = u64{1} << 40;
+    u64& data = at<u64>(guest, Guest::kGdt)[kFlatData / 8];
+    data &= ~kAccessed;
     expect_task(guest, 0x80, 0x22);
+    CHECK(on_qemu() || (data & kAccessed) != 0);  // its own switch leaves it
     CHECK_EQ(at<Tss>(guest, kTaskB)->link & 0xffff, kSelectorA);
     CHECK_EQ(guest.get(Field::TrSelector), kSelectorB);
     CHECK(((guest.get(Field::Cr0) & cr0::kTs)) != 0);
     expect_task(guest, 0x81, 0x11);
-    CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorB / 8] >> 41 & 1, 0);  // not busy
-    CHECK_EQ(at<u64>(guest, Guest::kGdt)[kSelectorA / 8] >> 41 & 1, 1);
+    CHECK(is_busy(guest, kSelectorA) && !is_busy(guest, kSelectorB));
     expect_task(guest, 0x82, 0x23);
     expect_task(guest, 0x83, 0x11);
     expect_task(guest, 0x84, kSelectorA);
+    expect_jumps(guest);
     CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
 }
 
@@ -210,6 +230,7 @@ TEST(task_switches_between_widths) {
     CHECK_EQ(b->link, kSelectorA);
     expect_task(guest, 0x83, 0x11);
     expect_task(guest, 0x84, kSelectorA);
+    expect_jumps(guest);
     CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
 }
 
