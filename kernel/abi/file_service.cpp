@@ -50,7 +50,7 @@ Result<Ref<Tmpfs>> memory_files() {
     static Ref<Tmpfs>* made = nullptr;
     const MutexGuard guard(lock);
     if (!made) {
-        Ref<Tmpfs> fresh = SKEP_TRY(Tmpfs::create("tmpfs"));
+        Ref<Tmpfs> fresh = SKEP_TRY(Tmpfs::create("tmpfs", 01777));
         made = new (std::nothrow) Ref<Tmpfs>(fresh);
         if (!made)
             return fail(Errno::NoMem);
@@ -185,6 +185,10 @@ Result<FileTimes> timevals_argument(UserAddr from) {
 void change_status_flags(File& file, std::uint32_t wanted) {
     constexpr std::uint32_t kMay = kOpenAppend | kOpenNonblock | kOpenAsync | kOpenDirect;
     file.set_flags((file.flags() & ~kMay) | (wanted & kMay));
+}
+
+Result<Ref<Vnode>> memory_directory() {
+    return SKEP_TRY(memory_files())->root();
 }
 
 Result<Ref<File>> open_memory_file(std::string_view shown_name) {

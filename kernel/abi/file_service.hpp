@@ -50,5 +50,7 @@ void change_status_flags(File&, std::uint32_t wanted);
 
 // An unnamed file in memory (memfd, shm_open(SHM_ANON)), open for reading and writing.
 Result<Ref<File>> open_memory_file(std::string_view shown_name);
+// Where such files have names (POSIX shared memory). It is not mounted: no path leads there.
+Result<Ref<Vnode>> memory_directory();
 
 }  // namespace skep::kernel::abi

@@ -361,6 +361,7 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     switch_address_space(*process.map);
     process.personality = personality;
     set_command(process, me, path);
+    process.posix_timers.clear();
     reset_signals_for_exec(process);
     // Before others can see by a pipe that closes, or by vfork(2) returning, that it has happened:
     // who begins to watch the process then is told of no exec.

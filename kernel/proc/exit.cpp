@@ -92,6 +92,7 @@ void release_orphans(ProcessGroup& group) {
 
 void end_process(Thread& me, Process& p) {
     p.alarm.cancel();
+    p.posix_timers.clear();
     release_vfork_parent(p);
     {
         Ref<DescriptorTable> descriptors;

@@ -7,6 +7,7 @@
 #include <kernel/base/vector.hpp>
 #include <kernel/event/source.hpp>
 #include <kernel/mm/vm_map.hpp>
+#include <kernel/proc/posix_timers.hpp>
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/clock.hpp>
 #include <kernel/sched/thread_impl.hpp>
@@ -151,6 +152,7 @@ class Process : public RefCounted,
     Mutex alarm_lock{"Process alarm"};
     Nanoseconds alarm_interval = 0;
     Timer alarm{on_alarm, this};
+    PosixTimers posix_timers{*this};
 
     std::uint64_t limit(Limit which) {
         const SpinGuard guard(lock);

@@ -131,6 +131,8 @@ struct SignalInfo {
     std::uint64_t value = 0;    // sigval
     std::int32_t raw_code = 0;  // of Queue: what the sender gave (below 0)
     std::uint32_t trap = 0, trap_error = 0;
+    std::int32_t timer = 0;      // of Timer: its number,
+    std::uint32_t overruns = 0;  // and how often it came before
 };
 
 struct QueuedSignal : ListNode<> {

@@ -126,6 +126,63 @@ bool event_descriptors() {
     return true;
 }
 
+// librt's timer_create(3), as ktimer_*: a signal that says which timer, and how often it came late.
+bool timers() {
+    struct {
+        std::int32_t how, signal;
+        std::uint64_t value;
+        std::int32_t thread, padding;
+        std::uint64_t spare[7];
+    } event{1, 30, 77, 0, 0, {}};  // SIGEV_SIGNAL, SIGUSR1
+    static_assert(sizeof event == 80);
+    const std::uint32_t usr1[4] = {1u << 29};
+    std::uint32_t old[4];
+    EXPECT_CALL(sys(340, 1, usr1, old), 0);  // SIG_BLOCK
+    std::int32_t id = -1;
+    EXPECT_CALL(sys(235, 4, &event, &id), 0);  // CLOCK_MONOTONIC
+    EXPECT(id >= 0);
+    EXPECT_CALL(sys(235, 14, &event, &id), -kEinval);  // CLOCK_THREAD_CPUTIME_ID
+    const Time once[2] = {{0, 0}, {0, 2'000'000}};
+    Time left[2] = {};
+    EXPECT_CALL(sys(237, id, 0, once, left), 0);
+    EXPECT(left[1].seconds == 0 && left[1].nanoseconds == 0);
+    struct {
+        std::int32_t signal, error, code, process, user, status;
+        std::uint64_t address, value;
+        std::int32_t timer, overrun;
+        std::uint32_t rest[8];
+    } info{};
+    static_assert(sizeof info == 80);
+    EXPECT_CALL(sys(346, usr1, &info), 30);  // sigwaitinfo
+    EXPECT(info.code == 0x10003 && info.value == 77 && info.timer == id);
+    EXPECT_CALL(sys(238, id, left), 0);
+    EXPECT(left[1].nanoseconds == 0);
+    const Time often[2] = {{0, 1'000'000}, {0, 1'000'000}};
+    EXPECT_CALL(sys(237, id, 0, often, 0), 0);
+    const Time pause{0, 5'000'000};
+    for (int i = 0; i < 400 && sys(239, id) < 3; i++)
+        sys(240, &pause, 0);
+    EXPECT(sys(239, id) >= 3);  // ktimer_getoverrun: nobody takes the first
+    EXPECT_CALL(sys(236, id), 0);
+    EXPECT_CALL(sys(236, id), -kEinval);
+    EXPECT_CALL(sys(345, usr1, 0, once), 30);  // sigtimedwait: the one that waits
+    std::int64_t me = 0;
+    EXPECT_CALL(sys(432, &me), 0);
+    event.how = 4;  // SIGEV_THREAD_ID: what SIGEV_THREAD is made of
+    event.thread = static_cast<std::int32_t>(me);
+    EXPECT_CALL(sys(235, 0, &event, &id), 0);
+    Time at[2] = {};
+    EXPECT_CALL(sys(232, 0, &at[1]), 0);
+    EXPECT_CALL(sys(237, id, 1, at, 0), 0);  // TIMER_ABSTIME: now
+    EXPECT_CALL(sys(346, usr1, &info), 30);
+    EXPECT(info.timer == id);
+    EXPECT_CALL(sys(236, id), 0);
+    event.thread = 99'990;
+    EXPECT_CALL(sys(235, 0, &event, &id), -kEinval);
+    EXPECT_CALL(sys(340, 3, old, 0), 0);
+    return true;
+}
+
 bool randomness() {
     std::uint64_t bytes[2] = {};
     EXPECT_CALL(sys(563, bytes, sizeof bytes, 0), 16);
@@ -141,6 +198,7 @@ void event_cases() {
                           {"poll", polls},
                           {"clocks", clocks},
                           {"eventfd_timerfd", event_descriptors},
+                          {"ktimer", timers},
                           {"getrandom", randomness}};
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -189,6 +189,67 @@ bool absent_features() {
     return true;
 }
 
+// shm_open(3): names of their own.
+bool shared_memory() {
+    const long made = sys(571, "/skep/shared", 0x2 | 0x200 | 0x800 | 0x100000, 0600, 0, 0);
+    EXPECT(made >= 0);  // O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+    EXPECT_CALL(sys(571, "/skep/shared", 0x2 | 0x200 | 0x800, 0600, 0, 0), -kEexist);
+    EXPECT_CALL(sys(480, made, 8192), 0);
+    const long memory = sys(477, 0, 8192, 3, 1, made, 0);
+    EXPECT(memory > 0);
+    *reinterpret_cast<volatile char*>(memory + 4096) = 'm';
+    const long again = sys(482, "/skep/shared", 0, 0);  // as before FreeBSD 13
+    EXPECT(again >= 0);
+    EXPECT_CALL(sys(92, again, 1), 1);  // FD_CLOEXEC
+    char byte = 0;
+    EXPECT_CALL(sys(475, again, &byte, 1, 4096), 1);
+    EXPECT_CALL(byte, 'm');
+    EXPECT_CALL(sys(572, "/skep/shared", "/skep/other", 0), 0);  // shm_rename
+    EXPECT_CALL(sys(483, "/skep/shared"), -kEnoent);
+    EXPECT_CALL(sys(483, "/skep/other"), 0);
+    EXPECT_CALL(sys(482, "/skep/other", 0, 0), -kEnoent);
+    EXPECT_CALL(sys(482, "no slash", 0, 0), -kEinval);
+    EXPECT_CALL(sys(73, memory, 8192), 0);
+    sys(6, made);
+    sys(6, again);
+    return true;
+}
+
+// mount(8) and umount(8): pairs for nmount, and the file system by its number.
+bool mounting() {
+    struct Segment {
+        const char* text;
+        std::uint64_t size;
+    };
+    EXPECT_CALL(sys(136, "/tmp/skep-mount", 0755), 0);
+    const Segment pairs[] = {{"fstype", 7},           {"tmpfs", 6}, {"fspath", 7},
+                             {"/tmp/skep-mount", 16}, {"from", 5},  {"tmpfs", 6}};
+    EXPECT_CALL(sys(378, pairs, 6, 0), 0);
+    static char mounted[2344];
+    EXPECT_CALL(sys(555, "/tmp/skep-mount", mounted), 0);
+    EXPECT(equal(mounted + 280, "tmpfs") && equal(mounted + 1320, "/tmp/skep-mount"));
+    EXPECT_CALL(sys(378, pairs, 6, 0x10000), 0);  // MNT_UPDATE
+    std::int32_t number;
+    __builtin_memcpy(&number, mounted + 192, sizeof number);  // f_fsid
+    char text[32] = "FSID:", digits[12];
+    int at = 5, count = 0;
+    do
+        digits[count++] = static_cast<char>('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count)
+        text[at++] = digits[--count];
+    text[at++] = ':';
+    text[at++] = '0';
+    EXPECT_CALL(sys(22, text, 0x8000000), 0);  // MNT_BYFSID
+    EXPECT_CALL(sys(22, text, 0x8000000), -kEnoent);
+    EXPECT_CALL(sys(22, "/tmp/skep-mount", 0), -kEinval);
+    const Segment unknown[] = {
+        {"fstype", 7}, {"msdosfs", 8}, {"fspath", 7}, {"/tmp/skep-mount", 16}};
+    EXPECT_CALL(sys(378, unknown, 4, 0), -19);  // ENODEV
+    EXPECT_CALL(sys(137, "/tmp/skep-mount"), 0);
+    return true;
+}
+
 bool remove_files() {
     EXPECT_CALL(sys(10, kFile), 0);
     EXPECT_CALL(sys(10, "/tmp/skep-dynamic/link"), 0);
@@ -209,6 +270,8 @@ void file_cases() {
         {"tools", what_tools_ask},
         {"odd_files", what_tools_ask_of_oddities},
         {"absent", absent_features},
+        {"shm_open", shared_memory},
+        {"mount", mounting},
         {"remove_files", remove_files},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);

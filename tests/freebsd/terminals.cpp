@@ -1,6 +1,8 @@
 // The console as a terminal: sys/ttycom.h, sys/_termios.h, sys/filio.h.
 #include "system.hpp"
 
+#include <initializer_list>
+
 namespace bsd {
 namespace {
 
@@ -65,10 +67,40 @@ bool names() {
     return true;
 }
 
+// stty(1) ends without the line discipline; csh(1) pushes characters back. Into a terminal of its
+// own, whose other side reads nothing.
+bool line_discipline() {
+    const long master = sys(504, 2 | 0x8000);  // posix_openpt(O_RDWR | O_NOCTTY)
+    EXPECT(master >= 0);
+    char name[64] = "/dev/";
+    const struct {
+        std::int32_t size, padding;
+        char* buffer;
+    } request{sizeof name - 5, 0, name + 5};
+    EXPECT_CALL(sys(54, master, kName, &request), 0);
+    const long tty = sys(5, name, 2 | 0x8000, 0);
+    EXPECT(tty >= 0);
+    std::int32_t discipline = 9;
+    EXPECT_CALL(sys(54, tty, 0x4004741a, &discipline), 0);  // TIOCGETD
+    EXPECT_CALL(discipline, 0);                             // TTYDISC
+    EXPECT_CALL(sys(54, tty, 0x8004741b, &discipline), 0);  // TIOCSETD
+    for (const char byte : {'h', 'i', '\n'})
+        EXPECT_CALL(sys(54, tty, 0x80017472, &byte), 0);  // TIOCSTI
+    char line[8] = {};
+    EXPECT_CALL(sys(3, tty, line, sizeof line), 3);
+    EXPECT(equal(line, "hi\n"));
+    EXPECT_CALL(sys(56, name), 0);  // revoke
+    EXPECT_CALL(sys(56, "/root"), -kEinval);
+    sys(6, tty);
+    sys(6, master);
+    return true;
+}
+
 }  // namespace
 
 void terminal_cases() {
-    const Case cases[] = {{"termios", settings}, {"ttyname", names}};
+    const Case cases[] = {
+        {"termios", settings}, {"ttyname", names}, {"line_discipline", line_discipline}};
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }
 

@@ -27,6 +27,9 @@ enum Request : std::uint32_t {
     kFioNWrite = 0x40046677,
     kTiocSCtty = 0x20007461,
     kTiocGSid = 0x40047463,
+    kTiocGetD = 0x4004741a,
+    kTiocSetD = 0x8004741b,
+    kTiocStI = 0x80017472,
     kTiocGWinSz = 0x40087468,
     kTiocSWinSz = 0x80087467,
     kTiocNotty = 0x20007471,
@@ -142,6 +145,17 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
         case kTiocSWinSz:
             tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument)));
             return {};
+        case kTiocGetD:  // the line discipline: there is one, and stty(1) asks which
+            return copy_out(argument, std::int32_t{0});
+        case kTiocSetD:
+            return SKEP_TRY(copy_in<std::int32_t>(argument)) == 0 ? Result<>() : fail(Errno::NxIo);
+        case kTiocStI: {  // as if it had been typed: csh(1), mail(1)
+            const auto byte = SKEP_TRY(copy_in<std::uint8_t>(argument));
+            if (!current_caller().superuser() && Tty::controlling().get() != &tty)
+                return fail(Errno::Acces);
+            tty.input({&byte, 1});
+            return {};
+        }
         case kTiocFlush:
             return flush(tty, argument);
         case kTiocGDrainWait:

@@ -408,21 +408,16 @@ Returns sync(Arguments) {
     return 0;
 }
 
-// --- memory without a name ---
-
-Returns shm_open(UserAddr path, std::uint32_t flags) {
-    constexpr UserAddr kAnonymous = 1;
-    if (path != kAnonymous)
-        return fail(Errno::OpNotSupp);
-    if ((flags & kOAccessMode) != 2)
+// What has the terminal open keeps it.
+Returns revoke(Arguments a) {
+    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
+    FileStat stat;
+    SKEP_TRY(SKEP_TRY(find_vnode(actor(), place, true))->stat(stat));
+    if ((stat.mode & kModeTypeMask) != mode_of(VnodeType::CharDevice))
         return fail(Errno::Inval);
-    return add_descriptor(SKEP_TRY(open_memory_file("shm")), true);
-}
-Returns old_shm_open(Arguments a) {
-    return shm_open(a[0], static_cast<std::uint32_t>(a[1]));
-}
-Returns shm_open2(Arguments a) {
-    return shm_open(a[0], static_cast<std::uint32_t>(a[1]));
+    if (stat.user != current_caller().user && !current_caller().superuser())
+        return fail(Errno::Perm);
+    return 0;
 }
 
 Returns no_attributes(Arguments) {
@@ -432,7 +427,6 @@ Returns no_attributes(Arguments) {
 constexpr std::string_view kNoFlags = "files have no flags; clearing them succeeds";
 constexpr std::string_view kNoLists = "no access control lists";
 constexpr std::string_view kNoAttributes = "no extended attributes";
-constexpr std::string_view kAnonymousOnly = "SHM_ANON only";
 
 constexpr Syscall kCalls[] = {
     {5, "open", 3, open, SyscallStatus::Partial, "O_SYNC and O_DIRECT have no effect"},
@@ -446,6 +440,7 @@ constexpr Syscall kCalls[] = {
     {34, "chflags", 2, chflags, SyscallStatus::Partial, kNoFlags},
     {35, "fchflags", 2, fchflags, SyscallStatus::Partial, kNoFlags},
     {36, "sync", 0, sync},
+    {56, "revoke", 1, revoke, SyscallStatus::Ignored, "who has the device open keeps it"},
     {57, "symlink", 2, symlink},
     {58, "readlink", 3, readlink},
     {60, "umask", 1, umask},
@@ -489,7 +484,6 @@ constexpr Syscall kCalls[] = {
     {438, "extattr_list_file", 4, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {439, "extattr_list_link", 4, no_attributes, SyscallStatus::Partial, kNoAttributes},
     {479, "truncate", 2, truncate},
-    {482, "freebsd12_shm_open", 3, old_shm_open, SyscallStatus::Partial, kAnonymousOnly},
     {489, "faccessat", 4, faccessat, SyscallStatus::Partial, "judges by the effective user"},
     {490, "fchmodat", 4, fchmodat},
     {491, "fchownat", 5, fchownat},
@@ -514,7 +508,6 @@ constexpr Syscall kCalls[] = {
     {557, "getfsstat", 3, getfsstat},
     {559, "mknodat", 4, mknodat},
     {568, "funlinkat", 4, funlinkat, SyscallStatus::Partial, "does not compare the descriptor"},
-    {571, "shm_open2", 5, shm_open2, SyscallStatus::Partial, kAnonymousOnly},
     {574, "__realpathat", 5, realpathat},
 };
 

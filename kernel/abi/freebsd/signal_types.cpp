@@ -78,6 +78,10 @@ BsdSignalInfo to_bsd_info(const SignalInfo& info) {
     out.value = info.value;
     out.trap = static_cast<std::int32_t>(
         info.cause >= SignalCause::NotMapped ? to_bsd_trap(info.trap) : 0);
+    if (info.cause == SignalCause::Timer) {
+        out.trap = info.timer;  // si_timerid, si_overrun
+        out.reason[0] = info.overruns;
+    }
     return out;
 }
 

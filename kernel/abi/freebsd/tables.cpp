@@ -9,11 +9,14 @@ namespace skep::kernel::freebsd_abi {
 namespace {
 
 const std::span<const Syscall>* const kTables[] = {
-    &process_calls, &process_control_calls, &identity_calls,
-    &thread_calls,  &memory_calls,          &signal_calls,
-    &time_calls,    &system_calls,          &file_calls,
-    &path_calls,    &old_path_calls,        &event_calls,
-    &socket_calls,
+    &process_calls,  &process_control_calls,
+    &identity_calls, &thread_calls,
+    &memory_calls,   &signal_calls,
+    &time_calls,     &timer_calls,
+    &system_calls,   &file_calls,
+    &path_calls,     &old_path_calls,
+    &mount_calls,    &shared_memory_calls,
+    &event_calls,    &socket_calls,
 };
 
 constexpr std::size_t kNumbers = 640;

@@ -1,13 +1,12 @@
 // Linux calls on names.
 #include <kernel/abi/file_service.hpp>
 #include <kernel/abi/linux/arguments.hpp>
+#include <kernel/abi/mounts.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/dev/tty/tty.hpp>
 #include <kernel/sched/clock.hpp>
 #include <kernel/vfs/device.hpp>
 #include <kernel/vfs/file_system.hpp>
-#include <kernel/vfs/procfs/procfs.hpp>
-#include <kernel/vfs/tmpfs/tmpfs.hpp>
 
 #include <algorithm>
 
@@ -347,14 +346,6 @@ Value getcwd(const std::uint64_t* a) {
 
 // --- mounts ---
 
-Result<Ref<FileSystem>> make_file_system(std::string_view type) {
-    if (type == "tmpfs" || type == "ramfs")
-        return Ref<FileSystem>(SKEP_TRY(Tmpfs::create("tmpfs", 01777)));
-    if (type == "proc")
-        return create_procfs();
-    return fail(Errno::NoDev);
-}
-
 Value mount(const std::uint64_t* a) {
     enum : std::uint64_t {
         kRemount = 32,
@@ -365,35 +356,22 @@ Value mount(const std::uint64_t* a) {
         kSlave = 1 << 19,
         kShared = 1 << 20
     };
-    if (!current_caller().superuser())
-        return fail(Errno::Perm);
-    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[1]));
-    Ref<Vnode> on = SKEP_TRY(find_vnode(actor(), place, true));
+    Ref<Vnode> on = SKEP_TRY(mount_point_argument(SKEP_TRY(place_argument(kCwd, a[1]))));
     if (a[3] & (kUnbindable | kPrivate | kSlave | kShared | kRemount))
         return 0;  // nothing propagates here, and no option can be changed
     if (a[3] & (kBind | kMove))
         return fail(Errno::Inval);
-    if (!on->is_directory())
-        return fail(Errno::NotDir);
     const PathArgument type = SKEP_TRY(PathArgument::copy(a[2]));
     PathArgument source;
     if (a[0])
         source = SKEP_TRY(PathArgument::copy(a[0]));
-    if (type.view() == "devtmpfs" && on->file_system().type() == std::string_view("devtmpfs"))
-        return fail(Errno::Busy);  // mounted at boot
-    SKEP_TRY(mounts().mount(SKEP_TRY(make_file_system(type.view())), on,
-                            source.view().empty() ? type.view() : source.view()));
+    SKEP_TRY(mount_file_system(type.view(), std::move(on),
+                               source.view().empty() ? type.view() : source.view()));
     return 0;
 }
 
 Value umount2(const std::uint64_t* a) {
-    if (!current_caller().superuser())
-        return fail(Errno::Perm);
-    const PlaceArgument place = SKEP_TRY(place_argument(kCwd, a[0]));
-    Ref<Vnode> root = SKEP_TRY(find_vnode(actor(), place, true));
-    if (root != root->file_system().root())
-        return fail(Errno::Inval);
-    SKEP_TRY(mounts().unmount(*root));
+    SKEP_TRY(unmount_file_system(SKEP_TRY(place_argument(kCwd, a[0]))));
     return 0;
 }
 

@@ -125,6 +125,11 @@ LinuxSigInfo to_linux_info(const SignalInfo& info) {
             out.sender.status =
                 static_cast<std::int32_t>(to_linux_signal(static_cast<Signal>(info.status)));
             break;
+        case SignalCause::Timer:  // si_timerid, si_overrun
+            out.sender.process = info.timer;
+            out.sender.user = info.overruns;
+            out.sender.value = info.value;
+            break;
         default:
             out.sender.value = info.value;
             break;

@@ -9,9 +9,9 @@ namespace skep::kernel::linux_abi {
 namespace {
 
 const std::span<const Syscall>* const kTables[] = {
-    &process_calls,   &identity_calls, &thread_calls, &futex_calls, &memory_calls,
-    &signal_calls,    &time_calls,     &system_calls, &file_calls,  &path_calls,
-    &attribute_calls, &event_calls,    &socket_calls,
+    &process_calls, &identity_calls,  &thread_calls, &futex_calls,  &memory_calls,
+    &signal_calls,  &time_calls,      &timer_calls,  &system_calls, &file_calls,
+    &path_calls,    &attribute_calls, &event_calls,  &socket_calls,
 };
 
 constexpr std::size_t kNumbers = 512;

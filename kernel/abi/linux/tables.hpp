@@ -9,8 +9,8 @@
 namespace skep::kernel::linux_abi {
 
 extern const std::span<const Syscall> process_calls, identity_calls, thread_calls, futex_calls,
-    memory_calls, signal_calls, time_calls, system_calls, file_calls, path_calls, attribute_calls,
-    event_calls, socket_calls;
+    memory_calls, signal_calls, time_calls, timer_calls, system_calls, file_calls, path_calls,
+    attribute_calls, event_calls, socket_calls;
 
 const Syscall* find_syscall(std::uint64_t number);
 void init_tables();
