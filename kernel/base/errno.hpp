@@ -82,6 +82,8 @@ enum class Errno : std::uint16_t {
     NoSys = 78,
     FType = 79,
     Auth = 80,
+    IdRm = 82,
+    NoMsg = 83,
     Canceled = 85,
     Overflow = 84,
     IlSeq = 86,

@@ -16,6 +16,8 @@ class RefCounted {
     RefCounted() = default;
     RefCounted(const RefCounted&) = delete;
     RefCounted& operator=(const RefCounted&) = delete;
+    // As it was just now: others may come and go.
+    std::uint32_t references() const { return references_.load(std::memory_order_relaxed); }
 
   protected:
     virtual ~RefCounted() = default;

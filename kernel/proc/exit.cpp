@@ -4,6 +4,7 @@
 #include <kernel/base/log.hpp>
 #include <kernel/dev/acpi/power.hpp>
 #include <kernel/event/process_source.hpp>
+#include <kernel/ipc/sysv_semaphores.hpp>
 #include <kernel/proc/futex.hpp>
 #include <kernel/proc/ids.hpp>
 #include <kernel/proc/process.hpp>
@@ -93,6 +94,7 @@ void release_orphans(ProcessGroup& group) {
 void end_process(Thread& me, Process& p) {
     p.alarm.cancel();
     p.posix_timers.clear();
+    sysv::undo_semaphores(p.id);
     release_vfork_parent(p);
     {
         Ref<DescriptorTable> descriptors;

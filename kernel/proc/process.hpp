@@ -47,9 +47,10 @@ enum class Limit : std::uint8_t {
     Ptys,
     Swap,
     Kqueues,
-    Umtx
+    Umtx,
+    PipeBuffers
 };
-inline constexpr unsigned kLimits = 15;
+inline constexpr unsigned kLimits = 16;
 inline constexpr std::uint64_t kUnlimited = 0x7fff'ffff'ffff'ffff;
 struct ResourceLimit {
     std::uint64_t current = kUnlimited, maximum = kUnlimited;

@@ -83,7 +83,7 @@ std::int32_t cpus_online() {
     return static_cast<std::int32_t>(cpu_count);
 }
 
-constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = StringList::kMaxBytes,
+constexpr std::int32_t kMaxProcesses = 16384, kMaxFiles = 1 << 20, kArgMax = 512 * 1024,
                        kSomaxconn = 4096;
 constexpr std::int32_t kPosix = 200809, kGroups = 32, kIovMax = 1024;
 constexpr std::int32_t kCpuSetSize = 128;  // bytes of a cpuset_t

@@ -69,6 +69,7 @@ extern "C" std::uint64_t rtld_main(std::uint64_t* stack, void (**at_exit)()) {
     process_cases();
     terminal_cases();
     casper_cases();
+    sysv_cases();
     if (failures())
         exit_with(1);
     return start.find(9);  // AT_ENTRY

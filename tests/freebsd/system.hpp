@@ -132,5 +132,6 @@ void terminal_cases();
 void thread_cases();
 void event_cases();
 void casper_cases();
+void sysv_cases();
 
 }  // namespace bsd

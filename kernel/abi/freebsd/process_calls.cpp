@@ -5,6 +5,7 @@
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/time.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
+#include <kernel/arch/x86_64/fpu.hpp>
 #include <kernel/base/log.hpp>
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/credentials.hpp>
@@ -325,12 +326,34 @@ Returns setpriority(Arguments) {
 
 // --- the bases of FS and GS ---
 
+// What XSAVE keeps after the 512 bytes of old: struct amd64_get_xfpustate.
+Returns extended_fpu(UserAddr at) {
+    struct Request {
+        UserAddr to;
+        std::int32_t size, padding;
+    };
+    constexpr std::size_t kLegacySize = 512;
+    const auto request = SKEP_TRY(copy_in<Request>(at));
+    Thread& me = current_thread();
+    {
+        const InterruptsOff off;
+        save_fpu(*me.fpu);
+    }
+    const std::span<const std::byte> bytes = fpu_bytes(*me.fpu);
+    if (request.size < 0 || kLegacySize + static_cast<std::size_t>(request.size) > bytes.size())
+        return fail(Errno::Inval);
+    SKEP_TRY(
+        copy_out(request.to, bytes.data() + kLegacySize, static_cast<std::size_t>(request.size)));
+    return 0;
+}
+
 Returns sysarch(Arguments a) {
     enum : std::int32_t {
         GetFsBase = 128,
         SetFsBase = 129,
         GetGsBase = 130,
         SetGsBase = 131,
+        GetExtendedFpu = 132,
         GetTlsBase = 135,
         SetTlsBase = 136
     };
@@ -342,6 +365,8 @@ Returns sysarch(Arguments a) {
         case GetTlsBase:
             SKEP_TRY(copy_out(a[1], me.fs_base));
             return 0;
+        case GetExtendedFpu:  // libthr asks, of a signal that it delivers later
+            return extended_fpu(a[1]);
         case GetGsBase:
             SKEP_TRY(copy_out(a[1], me.gs_base));
             return 0;
@@ -410,7 +435,8 @@ constexpr Syscall kCalls[] = {
     {100, "getpriority", 2, getpriority, SyscallStatus::Partial, kNice},
     {117, "getrusage", 2, getrusage, SyscallStatus::Partial,
      "processor time and resident memory only"},
-    {165, "sysarch", 2, sysarch, SyscallStatus::Partial, "the bases of FS and GS"},
+    {165, "sysarch", 2, sysarch, SyscallStatus::Partial,
+     "the bases of FS and GS; AMD64_GET_XFPUSTATE"},
     {194, "getrlimit", 2, getrlimit},
     {195, "setrlimit", 2, setrlimit, SyscallStatus::Partial,
      "STACK, NOFILE act; the others are kept"},

@@ -17,6 +17,7 @@ const std::span<const Syscall>* const kTables[] = {
     &path_calls,     &old_path_calls,
     &mount_calls,    &shared_memory_calls,
     &event_calls,    &socket_calls,
+    &sysv_calls,
 };
 
 constexpr std::size_t kNumbers = 640;

@@ -20,7 +20,8 @@ inline Returns done(const Result<>& result) {
 
 extern const std::span<const Syscall> process_calls, process_control_calls, identity_calls,
     thread_calls, memory_calls, signal_calls, time_calls, timer_calls, system_calls, file_calls,
-    path_calls, old_path_calls, mount_calls, shared_memory_calls, event_calls, socket_calls;
+    path_calls, old_path_calls, mount_calls, shared_memory_calls, event_calls, socket_calls,
+    sysv_calls;
 
 const Syscall* find_syscall(std::uint64_t number);
 // At boot. A number that is out of range or listed twice stops the kernel.

@@ -54,6 +54,8 @@ constexpr auto kTable = [] {
     set(Errno::NoSys, 38);
     set(Errno::FType, 22);
     set(Errno::Auth, 13);
+    set(Errno::IdRm, 43);
+    set(Errno::NoMsg, 42);
     set(Errno::Canceled, 125);
     set(Errno::Overflow, 75);
     set(Errno::IlSeq, 84);
