@@ -17,7 +17,8 @@ Owned<QueuedMessage> message(std::int64_t type, std::string_view text) {
     Owned<QueuedMessage> m = *make_owned<QueuedMessage>();
     m->type = type;
     EXPECT_TRUE(m->bytes.resize(text.size()));
-    std::memcpy(m->bytes.data(), text.data(), text.size());
+    if (!text.empty())
+        std::memcpy(m->bytes.data(), text.data(), text.size());
     return m;
 }
 std::string text(const Result<Owned<QueuedMessage>>& m) {
