@@ -20,6 +20,8 @@ TICKS_SECONDS = 5
 MAX_MEMORY_MIB = 2048
 MAX_FORWARDS = 5
 CPU_MODEL = "corei7_haswell_4770"
+# Of the packaged Bochs: its virtual interrupts are those that devtool/bochs.py corrects; this one has none.
+PACKAGED_CPU_MODEL = "corei7_ivy_bridge_3770k"
 # Emulated instructions per emulated second. Paced by the host's clock (the network needs that, its peers
 # live in real time) the machine never runs faster than this, so it is near the best that a host reaches.
 PACED_IPS = 200_000_000
@@ -46,6 +48,7 @@ ata1: enabled=1, ioaddr1=0x170, ioaddr2=0x370, irq=15
 ata0-master: type=cdrom, path={image}, status=inserted
 {disks}
 boot: cdrom
+{sound}
 com1: enabled=1, mode=socket-client, dev=127.0.0.1:{serial}
 pci: enabled=1, chipset=i440fx, slot1=e1000
 e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp, script={folder}/slirp.conf
@@ -82,12 +85,15 @@ class BochsMachine(Machine):
                                     for guest, host in self.ports.items()]))
         built = fast.prefix() / "bin" / "bochs"
         packaged = not fast.is_built()
+        model = config.cpu_model or (PACKAGED_CPU_MODEL if packaged else CPU_MODEL)
         free = config.seed is not None
         display = 'display_library: rfb, options="timeout=0"' if packaged else "display_library: nogui"
+        # Without a sound card the packaged one dies in its mixer.
+        sound = "sound: driver=dummy" if packaged else ""
         disks = [f"ata{(n + 1) // 2}-{('master', 'slave')[(n + 1) % 2]}: type=disk, mode=flat, path={path}"
                  for n, path in enumerate(config.disks)]
         (self.folder / "bochsrc").write_text(CONFIG.format(
-            display=display, model=config.cpu_model or CPU_MODEL, cpus=config.cpus, memory=config.memory_mib, image=config.image,
+            display=display, sound=sound, model=model, cpus=config.cpus, memory=config.memory_mib, image=config.image,
             ips=FREE_IPS if free else PACED_IPS, disks="\n".join(disks), folder=self.folder,
             clock="sync=none, time0=1700000000" if free else "sync=slowdown, time0=utc",
             serial=self.listener.getsockname()[1], **ROMS))
