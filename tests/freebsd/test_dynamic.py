@@ -10,7 +10,7 @@ from demo.command import run
 from devtool import builder
 from devtool.paths import ROOT
 
-CASE = re.compile(r'\{"(\w+)", \w+\}')
+CASE = re.compile(r'\{"(\w+)", [a-z_]\w*\}')  # a function, not a number
 
 
 def branded(name: str, folder) -> str:
