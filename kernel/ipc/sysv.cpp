@@ -16,6 +16,12 @@ Result<> Permissions::check_owner(const Caller& caller) const {
     return may ? Result<>() : fail(Errno::Perm);
 }
 
+void Permissions::give(std::uint32_t to_user, std::uint32_t to_group, std::uint32_t to_mode) {
+    user = to_user;
+    group = to_group;
+    mode = to_mode & 0777;
+}
+
 Result<Ref<Object>> Table::look_up(const GetHow& how, const Caller& caller,
                                    std::int32_t& id) const {
     if (how.key == kPrivateKey)

@@ -20,6 +20,8 @@ struct Permissions {
     Result<> check(const Caller&, std::uint32_t wanted) const;
     // Perm: neither owner, creator nor superuser.
     Result<> check_owner(const Caller&) const;
+    // IPC_SET.
+    void give(std::uint32_t to_user, std::uint32_t to_group, std::uint32_t to_mode);
 };
 
 class Object : public RefCounted {

@@ -125,9 +125,7 @@ Result<> change_segment(std::int32_t id, std::uint32_t user, std::uint32_t group
     const SpinGuard guard(lock);
     const Ref<Segment> segment = SKEP_TRY(find(id, 0));
     SKEP_TRY(segment->permissions.check_owner(current_caller()));
-    segment->permissions.user = user;
-    segment->permissions.group = group;
-    segment->permissions.mode = mode & 0777;
+    segment->permissions.give(user, group, mode);
     segment->changed = now();
     return {};
 }

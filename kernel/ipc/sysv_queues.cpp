@@ -129,9 +129,7 @@ Result<> change_queue(std::int32_t id, const QueueChange& change) {
         return fail(Errno::Inval);
     if (change.capacity > queue.capacity && !caller.superuser())
         return fail(Errno::Perm);
-    queue.permissions.user = change.user;
-    queue.permissions.group = change.group;
-    queue.permissions.mode = change.mode & 0777;
+    queue.permissions.give(change.user, change.group, change.mode);
     queue.capacity = std::min(change.capacity, kQueueBytes);
     queue.changed = now();
     queue.left.wake_all();

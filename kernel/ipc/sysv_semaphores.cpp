@@ -217,9 +217,7 @@ Result<> change_set(std::int32_t id, std::uint32_t user, std::uint32_t group, st
     const SpinGuard guard(lock);
     const Ref<SemaphoreSet> set = SKEP_TRY(find(id, 0));
     SKEP_TRY(set->permissions.check_owner(current_caller()));
-    set->permissions.user = user;
-    set->permissions.group = group;
-    set->permissions.mode = mode & 0777;
+    set->permissions.give(user, group, mode);
     set->semaphores_changed = now();
     return {};
 }

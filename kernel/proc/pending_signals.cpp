@@ -1,5 +1,7 @@
 #include <kernel/proc/signal_state.hpp>
 
+#include <algorithm>
+
 namespace skep::kernel {
 
 PendingSignals::~PendingSignals() {
@@ -38,6 +40,19 @@ SignalInfo PendingSignals::take(Signal signal) {
     if (!more)
         set_.remove(signal);
     return info;
+}
+
+bool PendingSignals::count_overruns(Signal signal, std::int32_t timer, std::uint32_t times) {
+    constexpr std::uint32_t kMost = 0x7fff'ffff;  // DELAYTIMER_MAX
+    if (!set_.has(signal))
+        return false;
+    for (QueuedSignal& q : queue_)
+        if (q.info.cause == SignalCause::Timer && q.info.signal == signal &&
+            q.info.timer == timer) {
+            q.info.overruns = std::min(kMost, q.info.overruns + times);
+            return true;
+        }
+    return false;
 }
 
 void PendingSignals::discard(const SignalSet& signals) {

@@ -45,23 +45,18 @@ void PosixTimer::expire(std::uint32_t extra) {
         if (!thread || thread->process != &owner_)
             return;
     }
-    bool waits;
     {
         const SpinGuard guard(owner_.lock);
-        waits = (thread ? thread->signals.pending : owner_.pending).set().has(notice_.signal);
+        PendingSignals& pending = thread ? thread->signals.pending : owner_.pending;
+        if (pending.count_overruns(notice_.signal, number_, extra + 1))
+            return;
     }
-    SignalInfo info{
+    const SignalInfo info{
         .signal = notice_.signal,
         .cause = SignalCause::Timer,
         .value = notice_.value_is_number ? static_cast<std::uint64_t>(number_) : notice_.value,
-        .timer = number_};
-    {
-        const SpinGuard guard(lock_);
-        overruns_ = waits ? overruns_ + 1 + extra : extra;
-        info.overruns = overruns_;
-    }
-    if (waits)
-        return;
+        .timer = number_,
+        .overruns = extra};
     if (thread)
         send_signal(*thread, info);
     else
@@ -74,7 +69,6 @@ void PosixTimer::set(Nanoseconds deadline, Nanoseconds period) {
         const SpinGuard guard(lock_);
         deadline_ = deadline;
         period_ = period;
-        overruns_ = 0;
     }
     if (deadline)
         timer_.arm(deadline);
@@ -88,11 +82,6 @@ PosixTimer::Setting PosixTimer::get() {
         setting.left = deadline_ > now ? deadline_ - now : 1;
     }
     return setting;
-}
-
-std::uint32_t PosixTimer::overruns() {
-    const SpinGuard guard(lock_);
-    return overruns_;
 }
 
 PosixTimer* PosixTimers::find(std::int32_t number) {
@@ -116,6 +105,7 @@ Result<std::int32_t> PosixTimers::create(std::uint64_t clock, const TimerNotice&
     if (at == kMost)
         return fail(Errno::Again);
     const std::int32_t number = kFirst + static_cast<std::int32_t>(at);
+    overruns_[at].store(0, std::memory_order_relaxed);
     Owned<PosixTimer> timer = SKEP_TRY(make_owned<PosixTimer>(owner_, clock, notice, number));
     if (at == timers_.size())
         SKEP_TRY(timers_.push_back(std::move(timer)));
@@ -130,6 +120,18 @@ Result<> PosixTimers::remove(std::int32_t number) {
         return fail(Errno::Inval);
     timers_[static_cast<std::size_t>(number - kFirst)].reset();
     return {};
+}
+
+Result<std::uint32_t> PosixTimers::overruns(std::int32_t number) {
+    const MutexGuard guard(lock_);
+    if (!find(number))
+        return fail(Errno::Inval);
+    return overruns_[static_cast<std::size_t>(number - kFirst)].load(std::memory_order_relaxed);
+}
+
+void PosixTimers::delivered(const SignalInfo& info) {
+    overruns_[static_cast<std::size_t>(info.timer - kFirst)].store(info.overruns,
+                                                                   std::memory_order_relaxed);
 }
 
 void PosixTimers::clear() {

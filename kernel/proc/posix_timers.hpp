@@ -6,6 +6,9 @@
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/clock.hpp>
 
+#include <array>
+#include <atomic>
+
 namespace skep::kernel {
 
 class Process;
@@ -32,8 +35,6 @@ class PosixTimer {
     // `deadline`: of the monotonic clock; 0: off.
     void set(Nanoseconds deadline, Nanoseconds period);
     Setting get();
-    // How often it came while its last signal was not delivered yet.
-    std::uint32_t overruns();
     std::uint64_t clock() const { return clock_; }
 
   private:
@@ -46,7 +47,6 @@ class PosixTimer {
     const std::int32_t number_;
     SpinLock lock_{"PosixTimer"};
     Nanoseconds deadline_ = 0, period_ = 0;
-    std::uint32_t overruns_ = 0;
     Timer timer_{fired, this};
 };
 
@@ -58,6 +58,10 @@ class PosixTimers {
     Result<std::int32_t> create(std::uint64_t clock, const TimerNotice&);
     Result<> remove(std::int32_t number);
     void clear();
+    // How often it came, beside the once, before its last signal was taken.
+    Result<std::uint32_t> overruns(std::int32_t number);
+    // A timer's signal is taken. With Process::lock held.
+    void delivered(const SignalInfo&);
     // Calls f(PosixTimer&) -> Result<T>. Inval: no such timer.
     template <typename F>
     auto with(std::int32_t number, F f) -> decltype(f(std::declval<PosixTimer&>())) {
@@ -75,6 +79,8 @@ class PosixTimers {
     Process& owner_;
     Mutex lock_{"Process timers"};
     Vector<Owned<PosixTimer>> timers_;  // by number; empty ones are free
+    // By number too: of signals, which may outlive their timers.
+    std::array<std::atomic<std::uint32_t>, kMost> overruns_{};
 };
 
 }  // namespace skep::kernel

@@ -19,6 +19,14 @@ constexpr SignalSet kTerminalStops{Signal::Tstp, Signal::Ttin, Signal::Ttou};
 constexpr SignalSet kDumps{Signal::Quit, Signal::Ill,  Signal::Trap, Signal::Abrt, Signal::Fpe,
                            Signal::Bus,  Signal::Segv, Signal::Sys,  Signal::Xcpu, Signal::Xfsz};
 
+// One that waits, with Process::lock held.
+SignalInfo take(Process& p, PendingSignals& from, Signal signal) {
+    const SignalInfo info = from.take(signal);
+    if (info.cause == SignalCause::Timer)
+        p.posix_timers.delivered(info);
+    return info;
+}
+
 SignalAction& action_of(Process& p, Signal s) {
     return p.actions[static_cast<std::size_t>(s)];
 }
@@ -322,7 +330,7 @@ Result<SignalInfo> wait_for_signal(const SignalSet& set, Nanoseconds deadline) {
         for (PendingSignals* pending : {&me.signals.pending, &p.pending})
             if (const Signal s = (pending->set() & set).first(); s != Signal::None) {
                 me.signals.waiting_for = {};
-                const SignalInfo info = pending->take(s);
+                const SignalInfo info = take(p, *pending, s);
                 update_attention(me);
                 return info;
             }
@@ -454,8 +462,8 @@ void deliver_signals(TrapFrame& frame) {
         Signal s = p.pending.set().has(Signal::Kill) ? Signal::Kill : ready.first();
         if (s == Signal::None)
             break;
-        SignalInfo info =
-            s == Signal::Kill ? (p.pending.set().has(s) ? p.pending : from).take(s) : from.take(s);
+        const bool of_process = s == Signal::Kill && p.pending.set().has(s);
+        SignalInfo info = take(p, of_process ? p.pending : from, s);
         if (p.traced && s != Signal::Kill) {
             s = ask_tracer(p, info, guard);
             if (s == Signal::None)

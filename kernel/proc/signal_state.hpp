@@ -148,6 +148,8 @@ class PendingSignals {
     void add(const SignalInfo& info, QueuedSignal* node);
     // Takes one instance of `signal`.
     SignalInfo take(Signal signal);
+    // Whether a timer's signal waits here; it is told that the timer came `times` more.
+    bool count_overruns(Signal signal, std::int32_t timer, std::uint32_t times);
     void discard(const SignalSet& signals);
 
   private:

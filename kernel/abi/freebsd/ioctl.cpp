@@ -2,6 +2,7 @@
 
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/freebsd/termios.hpp>
+#include <kernel/abi/ioctls.hpp>
 #include <kernel/base/format.hpp>
 #include <kernel/dev/tty/pty.hpp>
 #include <kernel/vfs/current.hpp>
@@ -55,11 +56,19 @@ enum Request : std::uint32_t {
     kTiocSDrainWait = 0x80047457,
 };
 
-Result<> set_flag(File& file, std::uint32_t flag, UserAddr argument) {
-    const int on = SKEP_TRY(copy_in<int>(argument));
-    file.set_flags(on ? file.flags() | flag : file.flags() & ~flag);
-    return {};
-}
+constexpr abi::IoctlRow kCommon[] = {
+    {kFioClex, abi::CommonIoctl::CloseOnExec},
+    {kFioNClex, abi::CommonIoctl::KeepOnExec},
+    {kFioNbio, abi::CommonIoctl::NonBlocking},
+    {kFioAsync, abi::CommonIoctl::Asynchronous},
+    {kTiocOutQ, abi::CommonIoctl::BytesWritable},
+    {kTiocNotty, abi::CommonIoctl::GiveUpControlling},
+    {kTiocGPgrp, abi::CommonIoctl::GetGroup},
+    {kTiocSPgrp, abi::CommonIoctl::SetGroup},
+    {kTiocGSid, abi::CommonIoctl::GetSession},
+    {kTiocGWinSz, abi::CommonIoctl::GetWindowSize},
+    {kTiocSWinSz, abi::CommonIoctl::SetWindowSize},
+};
 
 // What d_type a device has: sys/conf.h.
 Result<> put_device_type(File& file, UserAddr argument) {
@@ -132,19 +141,6 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
         }
         case kTiocSCtty:
             return tty.make_controlling(false);
-        case kTiocNotty:
-            return tty.give_up_controlling();
-        case kTiocGPgrp:
-            return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
-        case kTiocSPgrp:
-            return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
-        case kTiocGSid:
-            return copy_out(argument, SKEP_TRY(tty.session()));
-        case kTiocGWinSz:
-            return copy_out(argument, tty.window_size());
-        case kTiocSWinSz:
-            tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument)));
-            return {};
         case kTiocGetD:  // the line discipline: there is one, and stty(1) asks which
             return copy_out(argument, std::int32_t{0});
         case kTiocSetD:
@@ -183,14 +179,9 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
 Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint32_t request,
                                  UserAddr argument) {
     static_assert(kFioNRead == kIoctlBytesReadable && kFioNWrite == kIoctlBytesWritable);
+    if (const auto common = abi::common_ioctl(kCommon, file, descriptor, request, argument))
+        return *common;
     switch (request) {
-        case kFioClex:
-        case kFioNClex:
-            return done(current_descriptors().set_close_on_exec(descriptor, request == kFioClex));
-        case kFioNbio:
-            return done(set_flag(file, kOpenNonblock, argument));
-        case kFioAsync:
-            return done(set_flag(file, kOpenAsync, argument));
         case kFioSetOwn:
             return 0;  // no SIGIO is ever sent
         case kFioGetOwn:
@@ -199,8 +190,6 @@ Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint
             return done(put_device_type(file, argument));
         case kFioDGName:
             return done(put_device_name(file, argument));
-        case kTiocOutQ:
-            return file.ioctl(kIoctlBytesWritable, argument);
         default:
             break;
     }

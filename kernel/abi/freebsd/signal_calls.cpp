@@ -1,6 +1,7 @@
 // FreeBSD calls on signals: sys/signal.h, sys/signalvar.h.
 #include <kernel/abi/freebsd/signal_frame.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
+#include <kernel/abi/signals.hpp>
 #include <kernel/abi/time.hpp>
 #include <kernel/proc/signal.hpp>
 
@@ -38,28 +39,11 @@ Returns sigaction(Arguments a) {
 }
 
 Returns sigprocmask(Arguments a) {
-    enum : std::int32_t {
-        Block = 1,
-        Unblock = 2,
-        Set = 3
-    };
     const SignalSet old = current_thread().signals.mask;
-    if (a[1]) {
-        const SignalSet set = from_bsd_set(SKEP_TRY(copy_in<BsdSignalSet>(a[1])));
-        switch (static_cast<std::int32_t>(a[0])) {
-            case Block:
-                set_signal_mask(old | set);
-                break;
-            case Unblock:
-                set_signal_mask(old & ~set);
-                break;
-            case Set:
-                set_signal_mask(set);
-                break;
-            default:
-                return fail(Errno::Inval);
-        }
-    }
+    constexpr std::uint32_t kBlock = 1;  // SIG_BLOCK
+    if (a[1])
+        SKEP_TRY(abi::change_signal_mask(abi::MaskChange{static_cast<std::uint32_t>(a[0]) - kBlock},
+                                         from_bsd_set(SKEP_TRY(copy_in<BsdSignalSet>(a[1])))));
     if (a[2])
         SKEP_TRY(copy_out(a[2], to_bsd_set(old)));
     return 0;

@@ -1,5 +1,6 @@
 #include <kernel/abi/freebsd/signal_types.hpp>
 
+#include <kernel/abi/signals.hpp>
 #include <kernel/arch/x86_64/trap.hpp>
 
 namespace skep::kernel::freebsd_abi {
@@ -18,34 +19,11 @@ std::int32_t code_of(const SignalInfo& info) {
             return kCodeThread;
         case SignalCause::Kernel:
             return kCodeKernel;
-        case SignalCause::ChildExited:
-        case SignalCause::NotMapped:
-        case SignalCause::Misaligned:
-        case SignalCause::IllegalOpcode:
-        case SignalCause::Breakpoint:
-            return 1;
-        case SignalCause::ChildKilled:
-        case SignalCause::NoAccess:
-        case SignalCause::BadAddress:
         case SignalCause::IntegerDivide:
-        case SignalCause::Trace:
-            return 2;
-        case SignalCause::ChildDumped:
-        case SignalCause::FloatDivide:
-            return 3;
-        case SignalCause::FloatOverflow:
-            return 4;
-        case SignalCause::ChildStopped:
-        case SignalCause::FloatUnderflow:
-        case SignalCause::PrivilegedOpcode:
-            return 5;
-        case SignalCause::ChildContinued:
-        case SignalCause::FloatInexact:
-            return 6;
-        case SignalCause::FloatInvalid:
-            return 7;
+            return 2;  // FPE_INTDIV
+        default:
+            return abi::detail_code(info.cause);
     }
-    return kCodeKernel;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <kernel/abi/freebsd/socket_arguments.hpp>
 
-#include <kernel/abi/time.hpp>
+#include <kernel/abi/socket_options.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -22,31 +22,22 @@ constexpr FamilyRow kFamilies[] = {
     {Family::Inet6, 26, kAddressMax - kHeader, 26},
 };
 
-enum class Kind : std::uint8_t {
-    Number,
-    Timeout,
-    Linger
-};
-struct OptionRow {
-    std::int32_t level, name;
-    SocketOption option;
-    Kind kind = Kind::Number;
-};
-constexpr OptionRow kOptions[] = {
+using abi::OptionKind;
+constexpr abi::OptionRow kOptions[] = {
     {kSolSocket, 0x2, SocketOption::AcceptConnections},
     {kSolSocket, 0x4, SocketOption::ReuseAddress},
     {kSolSocket, 0x8, SocketOption::KeepAlive},
     {kSolSocket, 0x10, SocketOption::DontRoute},
     {kSolSocket, 0x20, SocketOption::Broadcast},
-    {kSolSocket, 0x80, SocketOption::Linger, Kind::Linger},
+    {kSolSocket, 0x80, SocketOption::Linger, OptionKind::Linger},
     {kSolSocket, 0x100, SocketOption::OutOfBandInline},
     {kSolSocket, 0x200, SocketOption::ReusePort},
     {kSolSocket, 0x400, SocketOption::Timestamp},
     {kSolSocket, 0x1001, SocketOption::SendBuffer},
     {kSolSocket, 0x1002, SocketOption::ReceiveBuffer},
     {kSolSocket, 0x1004, SocketOption::ReceiveLowWater},
-    {kSolSocket, 0x1005, SocketOption::SendTimeout, Kind::Timeout},
-    {kSolSocket, 0x1006, SocketOption::ReceiveTimeout, Kind::Timeout},
+    {kSolSocket, 0x1005, SocketOption::SendTimeout, OptionKind::PositiveTimeout},
+    {kSolSocket, 0x1006, SocketOption::ReceiveTimeout, OptionKind::PositiveTimeout},
     {kSolSocket, 0x10000, SocketOption::ReusePort},  // SO_REUSEPORT_LB
     {kSolTcp, 1, SocketOption::TcpNoDelay},
     {kSolTcp, 2, SocketOption::TcpMaxSegment},
@@ -63,21 +54,6 @@ constexpr OptionRow kOptions[] = {
     {kSolIpv6, 27, SocketOption::Ipv6Only},
     {kSolIpv6, 36, SocketOption::Ipv6ReceivePacketInfo},
 };
-
-const OptionRow* find_option(std::int32_t level, std::int32_t name) {
-    const auto* row = std::ranges::find_if(
-        kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
-    return row == std::end(kOptions) ? nullptr : row;
-}
-
-Result<> put_option(UserAddr value, UserAddr size_address, const void* data, std::uint32_t size) {
-    const auto capacity = SKEP_TRY(copy_in<std::int32_t>(size_address));
-    if (capacity < 0)
-        return fail(Errno::Inval);
-    size = std::min(size, static_cast<std::uint32_t>(capacity));
-    SKEP_TRY(copy_out(value, data, size));
-    return copy_out(size_address, size);
-}
 
 struct FlagPair {
     MessageFlags ours;
@@ -197,44 +173,13 @@ Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name
                             : socket.flags() & ~kFileNoPipeSignal);
         return {};
     }
-    const OptionRow* row = find_option(level, name);
-    if (!row)
-        return fail(Errno::NoProtoOpt);
-    switch (row->kind) {
-        case Kind::Timeout: {
-            if (size < sizeof(abi::Timeval))
-                return fail(Errno::Inval);
-            const auto time = SKEP_TRY(copy_in<abi::Timeval>(value));
-            if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= 1'000'000)
-                return fail(Errno::Dom);
-            constexpr std::int64_t kLongest = 1'000'000'000;  // seconds; longer is as good as none
-            return socket.set_option(row->option,
-                                     std::min(time.seconds, kLongest) * abi::kNanosecondsPerSecond +
-                                         time.microseconds * 1000);
-        }
-        case Kind::Linger: {
-            if (size < sizeof(Linger))
-                return fail(Errno::Inval);
-            const auto linger = SKEP_TRY(copy_in<Linger>(value));
-            return socket.set_option(row->option, linger.on ? std::max(linger.seconds, 0) : -1);
-        }
-        case Kind::Number:
-            break;
-    }
-    if (size == 0)
-        return fail(Errno::Inval);
-    if (size < sizeof(std::int32_t))  // IP_MULTICAST_TTL and others take one byte too
-        return socket.set_option(row->option, SKEP_TRY(copy_in<std::uint8_t>(value)));
-    return socket.set_option(row->option, SKEP_TRY(copy_in<std::int32_t>(value)));
+    return abi::set_socket_option(socket, kOptions, level, name, value, size);
 }
 
 Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
                            UserAddr size_address) {
     auto put_number = [&](std::int64_t number) {
-        using Limits = std::numeric_limits<std::int32_t>;
-        const auto shown = static_cast<std::int32_t>(
-            std::clamp<std::int64_t>(number, Limits::min(), Limits::max()));
-        return put_option(value, size_address, &shown, sizeof shown);
+        return abi::put_number_option(value, size_address, number);
     };
     if (level == kSolSocket) {
         switch (name) {
@@ -262,26 +207,9 @@ Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name
         shown.group_count = 1;
         shown.groups[0] = peer.group;
         shown.process = static_cast<std::uint64_t>(peer.process);
-        return put_option(value, size_address, &shown, sizeof shown);
+        return abi::put_option(value, size_address, &shown, sizeof shown);
     }
-    const OptionRow* row = find_option(level, name);
-    if (!row)
-        return fail(Errno::NoProtoOpt);
-    const std::int64_t number = SKEP_TRY(socket.option(row->option));
-    switch (row->kind) {
-        case Kind::Timeout: {
-            const abi::Timeval shown = abi::to_timeval(number);
-            return put_option(value, size_address, &shown, sizeof shown);
-        }
-        case Kind::Linger: {
-            const Linger shown{number >= 0,
-                               static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
-            return put_option(value, size_address, &shown, sizeof shown);
-        }
-        case Kind::Number:
-            break;
-    }
-    return put_number(number);
+    return abi::get_socket_option(socket, kOptions, level, name, value, size_address);
 }
 
 MessageFlags message_flags(std::uint32_t flags) {

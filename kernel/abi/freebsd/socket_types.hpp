@@ -23,10 +23,6 @@ struct ControlHeader {  // struct cmsghdr; its data starts at the next multiple 
 static_assert(sizeof(ControlHeader) == 12);
 inline constexpr std::uint32_t kControlDataOffset = 16;
 
-struct Linger {
-    std::int32_t on, seconds;
-};
-
 struct UserCredentials {  // struct xucred
     std::uint32_t version, user;
     std::int16_t group_count;

@@ -1,8 +1,7 @@
 // ktimer_*, by which librt has timer_create(2): sys/timers.h, sys/signal.h.
 #include <kernel/abi/freebsd/clock.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
-#include <kernel/abi/time.hpp>
-#include <kernel/proc/process.hpp>
+#include <kernel/abi/timers.hpp>
 
 namespace skep::kernel::freebsd_abi {
 
@@ -15,15 +14,6 @@ struct SignalEvent {  // struct sigevent
     std::uint64_t spare[7];
 };
 static_assert(sizeof(SignalEvent) == 80 && offsetof(SignalEvent, thread) == 16);
-
-struct TimerSpec {  // struct itimerspec
-    abi::Timespec interval, value;
-};
-static_assert(sizeof(TimerSpec) == 32);
-
-PosixTimers& timers() {
-    return current_process().posix_timers;
-}
 
 Result<TimerNotice> notice_argument(UserAddr at) {
     enum : std::int32_t {
@@ -62,54 +52,20 @@ Returns ktimer_create(Arguments a) {
         default:
             return fail(Errno::Inval);
     }
-    const TimerNotice notice = SKEP_TRY(notice_argument(a[1]));
-    const std::int32_t number = SKEP_TRY(timers().create(a[0], notice));
-    if (const auto told = copy_out(a[2], number); !told) {
-        (void)timers().remove(number);
-        return fail(told.error());
-    }
-    return 0;
+    return abi::create_timer(a[0], SKEP_TRY(notice_argument(a[1])), a[2]);
 }
 
 Returns ktimer_delete(Arguments a) {
-    return done(timers().remove(static_cast<std::int32_t>(a[0])));
+    return abi::delete_timer(a[0]);
 }
-
-Result<> put_setting(UserAddr to, const PosixTimer::Setting& setting) {
-    return copy_out(to, TimerSpec{abi::to_timespec(static_cast<std::int64_t>(setting.period)),
-                                  abi::to_timespec(static_cast<std::int64_t>(setting.left))});
-}
-
 Returns ktimer_settime(Arguments a) {
-    constexpr std::uint64_t kAbsolute = 1;
-    const Nanoseconds period = SKEP_TRY(abi::copy_in_timespec(a[2])),
-                      first = SKEP_TRY(abi::copy_in_timespec(a[2] + sizeof(abi::Timespec)));
-    const auto old = SKEP_TRY(timers().with(
-        static_cast<std::int32_t>(a[0]), [&](PosixTimer& timer) -> Result<PosixTimer::Setting> {
-            Nanoseconds deadline = 0;
-            if (first)
-                deadline = a[1] & kAbsolute ? SKEP_TRY(deadline_of(timer.clock(), first))
-                                            : abi::deadline_after(first);
-            const PosixTimer::Setting before = timer.get();
-            timer.set(deadline, period);
-            return before;
-        }));
-    if (a[3])
-        SKEP_TRY(put_setting(a[3], old));
-    return 0;
+    return abi::set_timer(a[0], a[1], a[2], a[3], deadline_of);
 }
-
 Returns ktimer_gettime(Arguments a) {
-    const auto setting = SKEP_TRY(timers().with(
-        static_cast<std::int32_t>(a[0]),
-        [](PosixTimer& timer) -> Result<PosixTimer::Setting> { return timer.get(); }));
-    SKEP_TRY(put_setting(a[1], setting));
-    return 0;
+    return abi::get_timer(a[0], a[1]);
 }
-
 Returns ktimer_getoverrun(Arguments a) {
-    return timers().with(static_cast<std::int32_t>(a[0]),
-                         [](PosixTimer& timer) -> Returns { return timer.overruns(); });
+    return abi::timer_overruns(a[0]);
 }
 
 constexpr Syscall kCalls[] = {

@@ -1,5 +1,6 @@
 #include <kernel/abi/linux/ioctl.hpp>
 
+#include <kernel/abi/ioctls.hpp>
 #include <kernel/abi/linux/arguments.hpp>
 #include <kernel/abi/linux/termios.hpp>
 #include <kernel/base/format.hpp>
@@ -40,11 +41,20 @@ enum Request : std::uint32_t {
     kTcSetSF2 = 0x402c542d,
 };
 
-Result<> set_flag(File& file, std::uint32_t flag, UserAddr argument) {
-    const int on = SKEP_TRY(copy_in<int>(argument));
-    file.set_flags(on ? file.flags() | flag : file.flags() & ~flag);
-    return {};
-}
+constexpr abi::IoctlRow kCommon[] = {
+    {kFioClex, abi::CommonIoctl::CloseOnExec},
+    {kFioNClex, abi::CommonIoctl::KeepOnExec},
+    {kFioNbio, abi::CommonIoctl::NonBlocking},
+    {kFioAsync, abi::CommonIoctl::Asynchronous},
+    {kFioNRead, abi::CommonIoctl::BytesReadable},
+    {kTiocOutQ, abi::CommonIoctl::BytesWritable},
+    {kTiocNotty, abi::CommonIoctl::GiveUpControlling},
+    {kTiocGPgrp, abi::CommonIoctl::GetGroup},
+    {kTiocSPgrp, abi::CommonIoctl::SetGroup},
+    {kTiocGSid, abi::CommonIoctl::GetSession},
+    {kTiocGWinSz, abi::CommonIoctl::GetWindowSize},
+    {kTiocSWinSz, abi::CommonIoctl::SetWindowSize},
+};
 
 ApplyWhen when(std::uint32_t request) {
     switch (request) {
@@ -88,19 +98,6 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
             return {};
         case kTiocSCtty:
             return tty.make_controlling(argument == 1 && current_caller().superuser());
-        case kTiocNotty:
-            return tty.give_up_controlling();
-        case kTiocGPgrp:
-            return copy_out(argument, SKEP_TRY(tty.foreground_group(file.tty_master())));
-        case kTiocSPgrp:
-            return tty.set_foreground_group(SKEP_TRY(copy_in<std::int32_t>(argument)));
-        case kTiocGSid:
-            return copy_out(argument, SKEP_TRY(tty.session()));
-        case kTiocGWinSz:
-            return copy_out(argument, tty.window_size());
-        case kTiocSWinSz:
-            tty.set_window_size(SKEP_TRY(copy_in<WindowSize>(argument)));
-            return {};
         default:
             return (SKEP_TRY(file.ioctl(request, argument)), Result<>());
     }
@@ -124,24 +121,8 @@ Result<std::uint64_t> open_peer(File& master, std::uint32_t flags) {
 
 Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint32_t request,
                                  UserAddr argument) {
-    switch (request) {
-        case kFioClex:
-        case kFioNClex:
-            SKEP_TRY(current_descriptors().set_close_on_exec(descriptor, request == kFioClex));
-            return 0;
-        case kFioNbio:
-            SKEP_TRY(set_flag(file, kOpenNonblock, argument));
-            return 0;
-        case kFioAsync:
-            SKEP_TRY(set_flag(file, kOpenAsync, argument));
-            return 0;
-        case kFioNRead:
-            return file.ioctl(kIoctlBytesReadable, argument);
-        case kTiocOutQ:
-            return file.ioctl(kIoctlBytesWritable, argument);
-        default:
-            break;
-    }
+    if (const auto common = abi::common_ioctl(kCommon, file, descriptor, request, argument))
+        return *common;
     if (request == kTiocGPtPeer && file.tty_master())
         return open_peer(file, static_cast<std::uint32_t>(argument));
     if (Tty* tty = file.tty()) {

@@ -4,6 +4,7 @@
 #include <kernel/abi/linux/signalfd.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/abi/linux/time.hpp>
+#include <kernel/abi/signals.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/vfs/current.hpp>
 
@@ -66,29 +67,11 @@ Returns rt_sigaction(Arguments a) {
 }
 
 Returns rt_sigprocmask(Arguments a) {
-    enum {
-        Block = 0,
-        Unblock = 1,
-        Set = 2
-    };
     SKEP_TRY(check_set_size(a[3]));
     const SignalSet old = current_thread().signals.mask;
-    if (a[1]) {
-        const SignalSet set = from_linux_set(SKEP_TRY(copy_in<LinuxSet>(a[1])));
-        switch (a[0]) {
-            case Block:
-                set_signal_mask(old | set);
-                break;
-            case Unblock:
-                set_signal_mask(old & ~set);
-                break;
-            case Set:
-                set_signal_mask(set);
-                break;
-            default:
-                return fail(Errno::Inval);
-        }
-    }
+    if (a[1])
+        SKEP_TRY(abi::change_signal_mask(abi::MaskChange{static_cast<std::uint32_t>(a[0])},
+                                         from_linux_set(SKEP_TRY(copy_in<LinuxSet>(a[1])))));
     if (a[2])
         SKEP_TRY(copy_out(a[2], to_linux_set(old)));
     return 0;

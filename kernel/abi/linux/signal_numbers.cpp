@@ -1,5 +1,7 @@
 #include <kernel/abi/linux/signal_numbers.hpp>
 
+#include <kernel/abi/signals.hpp>
+
 #include <array>
 
 namespace skep::kernel::linux_abi {
@@ -40,34 +42,9 @@ std::int32_t code_of(const SignalInfo& info) {
             return -6;
         case SignalCause::Kernel:
             return 0x80;
-        case SignalCause::ChildExited:
-        case SignalCause::NotMapped:
-        case SignalCause::Misaligned:
-        case SignalCause::IntegerDivide:
-        case SignalCause::IllegalOpcode:
-        case SignalCause::Breakpoint:
-            return 1;
-        case SignalCause::ChildKilled:
-        case SignalCause::NoAccess:
-        case SignalCause::BadAddress:
-        case SignalCause::Trace:
-            return 2;
-        case SignalCause::ChildDumped:
-        case SignalCause::FloatDivide:
-            return 3;
-        case SignalCause::FloatOverflow:
-            return 4;
-        case SignalCause::ChildStopped:
-        case SignalCause::FloatUnderflow:
-        case SignalCause::PrivilegedOpcode:
-            return 5;
-        case SignalCause::ChildContinued:
-        case SignalCause::FloatInexact:
-            return 6;
-        case SignalCause::FloatInvalid:
-            return 7;
+        default:
+            return abi::detail_code(info.cause);
     }
-    return 0;
 }
 
 bool is_fault(SignalCause cause) {

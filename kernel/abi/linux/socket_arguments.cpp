@@ -2,6 +2,7 @@
 
 #include <kernel/abi/linux/errno.hpp>
 #include <kernel/abi/linux/file_types.hpp>
+#include <kernel/abi/socket_options.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -23,17 +24,8 @@ constexpr FamilyRow kFamilies[] = {
 };
 constexpr std::uint8_t kInetSize = 14, kInet6Size = 26;
 
-enum class Kind : std::uint8_t {
-    Number,
-    Timeout,
-    Linger
-};
-struct OptionRow {
-    std::int32_t level, name;
-    SocketOption option;
-    Kind kind = Kind::Number;
-};
-constexpr OptionRow kOptions[] = {
+using abi::OptionKind;
+constexpr abi::OptionRow kOptions[] = {
     {kSolSocket, 2, SocketOption::ReuseAddress},
     {kSolSocket, 5, SocketOption::DontRoute},
     {kSolSocket, 6, SocketOption::Broadcast},
@@ -41,12 +33,12 @@ constexpr OptionRow kOptions[] = {
     {kSolSocket, 8, SocketOption::ReceiveBuffer},
     {kSolSocket, 9, SocketOption::KeepAlive},
     {kSolSocket, 10, SocketOption::OutOfBandInline},
-    {kSolSocket, kSoLinger, SocketOption::Linger, Kind::Linger},
+    {kSolSocket, kSoLinger, SocketOption::Linger, OptionKind::Linger},
     {kSolSocket, 15, SocketOption::ReusePort},
     {kSolSocket, 16, SocketOption::PassCredentials},
     {kSolSocket, 18, SocketOption::ReceiveLowWater},
-    {kSolSocket, kSoReceiveTimeout, SocketOption::ReceiveTimeout, Kind::Timeout},
-    {kSolSocket, kSoSendTimeout, SocketOption::SendTimeout, Kind::Timeout},
+    {kSolSocket, kSoReceiveTimeout, SocketOption::ReceiveTimeout, OptionKind::Timeout},
+    {kSolSocket, kSoSendTimeout, SocketOption::SendTimeout, OptionKind::Timeout},
     {kSolSocket, 29, SocketOption::Timestamp},
     {kSolSocket, 30, SocketOption::AcceptConnections},
     {kSolSocket, 32, SocketOption::SendBuffer},     // SO_SNDBUFFORCE
@@ -68,21 +60,6 @@ constexpr OptionRow kOptions[] = {
     {kSolIpv6, 26, SocketOption::Ipv6Only},
     {kSolIpv6, 49, SocketOption::Ipv6ReceivePacketInfo},
 };
-
-const OptionRow* find_option(std::int32_t level, std::int32_t name) {
-    const auto* row = std::ranges::find_if(
-        kOptions, [&](const OptionRow& r) { return r.level == level && r.name == name; });
-    return row == std::end(kOptions) ? nullptr : row;
-}
-
-Result<> put_option(UserAddr value, UserAddr size_address, const void* data, std::uint32_t size) {
-    const auto capacity = SKEP_TRY(copy_in<std::int32_t>(size_address));
-    if (capacity < 0)
-        return fail(Errno::Inval);
-    size = std::min(size, static_cast<std::uint32_t>(capacity));
-    SKEP_TRY(copy_out(value, data, size));
-    return copy_out(size_address, size);
-}
 
 struct FlagPair {
     MessageFlags ours;
@@ -183,44 +160,13 @@ Result<> put_address(UserAddr to, UserAddr size_address, const SocketAddress& ad
 
 Result<> set_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
                            std::uint32_t size) {
-    const OptionRow* row = find_option(level, name);
-    if (!row)
-        return fail(Errno::NoProtoOpt);
-    switch (row->kind) {
-        case Kind::Timeout: {
-            if (size < sizeof(Timeval))
-                return fail(Errno::Inval);
-            const auto time = SKEP_TRY(copy_in<Timeval>(value));
-            if (time.microseconds < 0 || time.microseconds >= 1'000'000)
-                return fail(Errno::Dom);
-            constexpr std::int64_t kLongest = 1'000'000'000;  // seconds; longer is as good as none
-            const std::int64_t seconds = time.seconds < 0 ? 0 : std::min(time.seconds, kLongest);
-            return socket.set_option(row->option,
-                                     seconds * 1'000'000'000 + time.microseconds * 1000);
-        }
-        case Kind::Linger: {
-            if (size < sizeof(Linger))
-                return fail(Errno::Inval);
-            const auto linger = SKEP_TRY(copy_in<Linger>(value));
-            return socket.set_option(row->option, linger.on ? std::max(linger.seconds, 0) : -1);
-        }
-        case Kind::Number:
-            break;
-    }
-    if (size == 0)
-        return fail(Errno::Inval);
-    if (size < sizeof(std::int32_t))  // IP_TTL and others take one byte too
-        return socket.set_option(row->option, SKEP_TRY(copy_in<std::uint8_t>(value)));
-    return socket.set_option(row->option, SKEP_TRY(copy_in<std::int32_t>(value)));
+    return abi::set_socket_option(socket, kOptions, level, name, value, size);
 }
 
 Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name, UserAddr value,
                            UserAddr size_address) {
     auto put_number = [&](std::int64_t number) {
-        const auto shown = static_cast<std::int32_t>(
-            std::clamp<std::int64_t>(number, std::numeric_limits<std::int32_t>::min(),
-                                     std::numeric_limits<std::int32_t>::max()));
-        return put_option(value, size_address, &shown, sizeof shown);
+        return abi::put_number_option(value, size_address, number);
     };
     if (level == kSolSocket) {
         switch (name) {
@@ -237,30 +183,13 @@ Result<> get_socket_option(Socket& socket, std::int32_t level, std::int32_t name
             case kSoPeerCredentials: {
                 const PeerCredentials peer = SKEP_TRY(socket.peer_credentials());
                 const Ucred shown{peer.process, peer.user, peer.group};
-                return put_option(value, size_address, &shown, sizeof shown);
+                return abi::put_option(value, size_address, &shown, sizeof shown);
             }
             default:
                 break;
         }
     }
-    const OptionRow* row = find_option(level, name);
-    if (!row)
-        return fail(Errno::NoProtoOpt);
-    const std::int64_t number = SKEP_TRY(socket.option(row->option));
-    switch (row->kind) {
-        case Kind::Timeout: {
-            const Timeval shown{number / 1'000'000'000, number % 1'000'000'000 / 1000};
-            return put_option(value, size_address, &shown, sizeof shown);
-        }
-        case Kind::Linger: {
-            const Linger shown{number >= 0,
-                               static_cast<std::int32_t>(std::max<std::int64_t>(number, 0))};
-            return put_option(value, size_address, &shown, sizeof shown);
-        }
-        case Kind::Number:
-            break;
-    }
-    return put_number(number);
+    return abi::get_socket_option(socket, kOptions, level, name, value, size_address);
 }
 
 MessageFlags message_flags(std::uint32_t flags) {

@@ -29,9 +29,6 @@ struct Ucred {
     std::int32_t process;
     std::uint32_t user, group;
 };
-struct Linger {
-    std::int32_t on, seconds;
-};
 
 inline constexpr std::int32_t kSolSocket = 1, kSolIp = 0, kSolTcp = 6, kSolUdp = 17, kSolIpv6 = 41;
 inline constexpr std::int32_t kScmRights = 1, kScmCredentials = 2;

@@ -2,7 +2,7 @@
 #include <kernel/abi/linux/signal_numbers.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/abi/linux/time.hpp>
-#include <kernel/proc/process.hpp>
+#include <kernel/abi/timers.hpp>
 
 namespace skep::kernel::linux_abi {
 
@@ -17,14 +17,6 @@ struct SignalEvent {  // struct sigevent
     std::int32_t padding[11];
 };
 static_assert(sizeof(SignalEvent) == 64);
-
-struct TimerSpec {  // struct itimerspec
-    LinuxTimespec interval, value;
-};
-
-PosixTimers& timers() {
-    return current_process().posix_timers;
-}
 
 Result<TimerNotice> notice_argument(UserAddr at) {
     enum : std::int32_t {
@@ -58,55 +50,22 @@ Returns timer_create(Arguments a) {
     constexpr std::uint64_t kRealtime = 0, kMonotonic = 1, kBoottime = 7;
     if (a[0] != kRealtime && a[0] != kMonotonic && a[0] != kBoottime)
         return fail(Errno::Inval);
-    const TimerNotice notice = SKEP_TRY(notice_argument(a[1]));
-    const std::int32_t number = SKEP_TRY(timers().create(a[0], notice));
-    if (const auto told = copy_out(a[2], number); !told) {
-        (void)timers().remove(number);
-        return fail(told.error());
-    }
-    return 0;
+    return abi::create_timer(a[0], SKEP_TRY(notice_argument(a[1])), a[2]);
 }
 
 Returns timer_delete(Arguments a) {
-    SKEP_TRY(timers().remove(static_cast<std::int32_t>(a[0])));
-    return 0;
+    return abi::delete_timer(a[0]);
 }
-
-Result<> put_setting(UserAddr to, const PosixTimer::Setting& setting) {
-    return copy_out(to, TimerSpec{to_timespec(static_cast<std::int64_t>(setting.period)),
-                                  to_timespec(static_cast<std::int64_t>(setting.left))});
-}
-
 Returns timer_settime(Arguments a) {
-    constexpr std::uint64_t kAbsolute = 1;
-    const Nanoseconds period = SKEP_TRY(copy_in_timespec(a[2])),
-                      first = SKEP_TRY(copy_in_timespec(a[2] + sizeof(LinuxTimespec)));
-    const auto old = SKEP_TRY(timers().with(
-        static_cast<std::int32_t>(a[0]), [&](PosixTimer& timer) -> Result<PosixTimer::Setting> {
-            Nanoseconds deadline = 0;
-            if (first)
-                deadline = a[1] & kAbsolute ? SKEP_TRY(deadline_of(timer.clock(), first))
-                                            : deadline_after(first);
-            const PosixTimer::Setting before = timer.get();
-            timer.set(deadline, period);
-            return before;
-        }));
-    if (a[3])
-        SKEP_TRY(put_setting(a[3], old));
-    return 0;
+    if (!a[2])
+        return fail(Errno::Inval);
+    return abi::set_timer(a[0], a[1], a[2], a[3], deadline_of);
 }
-
 Returns timer_gettime(Arguments a) {
-    const auto setting = SKEP_TRY(timers().with(
-        static_cast<std::int32_t>(a[0]),
-        [](PosixTimer& timer) -> Result<PosixTimer::Setting> { return timer.get(); }));
-    SKEP_TRY(put_setting(a[1], setting));
-    return 0;
+    return abi::get_timer(a[0], a[1]);
 }
-
 Returns timer_getoverrun(Arguments a) {
-    return timers().with(static_cast<std::int32_t>(a[0]),
-                         [](PosixTimer& timer) -> Returns { return timer.overruns(); });
+    return abi::timer_overruns(a[0]);
 }
 
 constexpr Syscall kCalls[] = {
