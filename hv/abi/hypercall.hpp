@@ -45,9 +45,16 @@ enum class Hypercall : std::uint64_t {
     // set. Fills EAX to EDX with what a VM's table may have there on this CPU: features that hv
     // cannot virtualize are off, those that it emulates on. Invalid: the count.
     CpuidSupported = 3,
+    // memory_give(hpa) -> 0: 2 MiB of the root domain become hv's, for tables and vCPUs: what calls
+    // that answer NoMemory want. Invalid: not a multiple of 2 MiB; Denied: not all of it is the
+    // root domain's; Busy as for vm_map to an isolated VM; NoMemory: hv has 512 MiB so far.
+    MemoryGive = 4,
+    // memory_take_back() -> hpa: 2 MiB, given before and not in use now, are the root domain's
+    // again, zeroed. NoEntity: there are none.
+    MemoryTakeBack = 5,
 
-    // vm_create(flags: VmFlags) -> VM id. Invalid: an unknown flag; NoMemory: 64 VMs, or hv's pool
-    // is empty.
+    // vm_create(flags: VmFlags) -> VM id. Invalid: an unknown flag; NoMemory: hv's pool is empty;
+    // Busy: there are 64 VMs.
     VmCreate = 16,
     // vm_destroy(vm) -> 0: also its vCPUs. Busy while one of them runs.
     VmDestroy = 17,
@@ -116,7 +123,7 @@ enum class Error : std::int64_t {
     Invalid = 1,      // an argument is malformed or out of range
     NoEntity = 2,     // no such VM, vCPU, CPU or field
     Exists = 3,       // already there
-    NoMemory = 4,     // hv's own pool is exhausted
+    NoMemory = 4,     // hv's own pool is exhausted: memory_give
     Busy = 5,         // the vCPU runs on another CPU
     Denied = 6,       // a frame does not belong to the root domain
     Unsupported = 7,  // the CPU or hv lacks it
@@ -164,7 +171,7 @@ struct HostInfo {
     std::uint32_t cpu_count;         // CPUs that hv started
     std::uint32_t max_vcpus;         // per VM
     std::uint64_t tsc_frequency;     // Hz; 0 if hv could not tell
-    std::uint64_t hv_base, hv_size;  // hv's memory, host-physical
+    std::uint64_t hv_base, hv_size;  // hv's memory from the start, host-physical
     std::uint64_t xcr0_supported;    // guest XCR0 bits that hv switches
     std::uint32_t features;          // HostFeature bits
     std::uint32_t apic_ids[64];      // of the CPUs; entry 0 is the boot CPU

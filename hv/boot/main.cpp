@@ -16,8 +16,6 @@
 
 #include <cstring>
 
-extern "C" skep::hv::u8 pool_start[], pool_end[];
-
 namespace skep::hv {
 
 namespace {
@@ -93,8 +91,8 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
                            graphics->width, graphics->height);
     log("Skep hv {}", HV_VERSION);
     read_memory_map(information);
-    frame_pool.init(physical(pool_start), pool_start,
-                    static_cast<u64>(pool_end - pool_start) / kPageSize);
+    const Hpa pool_start = kHvBase + kImageSize;
+    frame_pool.init(pool_start, direct(pool_start), (kHvSize - kImageSize) / kPageSize);
     host_tables_build();
 
     prepare_cpu(0, physical_apic_id());
@@ -116,7 +114,7 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
         panic("the edited boot information does not fit {} bytes", room);
 
     log("{}: {} CPUs, {} KiB of {} KiB in use", backend().name(), cpu_count(),
-        (pool().total() - pool().available()) * 4, kHvSize / 1024);
+        kHvSize / 1024 - pool().available() * 4, kHvSize / 1024);
     text_screen().show(false);
     root_domain_start(cpu, {entry, multiboot::kLoaderMagic, information_address});
 }

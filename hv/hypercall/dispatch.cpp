@@ -28,6 +28,10 @@ namespace {
             return call_stats(a[0]);
         case Hypercall::CpuidSupported:
             return call_cpuid_supported(a[0], a[1]);
+        case Hypercall::MemoryGive:
+            return call_memory_give(Cpu::current(), a[0]);
+        case Hypercall::MemoryTakeBack:
+            return call_memory_take_back();
         case Hypercall::VmCreate:
             return vm_table().create(a[0]);
         case Hypercall::VmDestroy:

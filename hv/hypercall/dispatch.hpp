@@ -18,11 +18,18 @@ u64 hypercall(Cpu& cpu, const abi::GeneralRegisters& registers);
 // time.
 Result<u8*> root_buffer(u64 hpa, u64 size, u64 alignment);
 
+// Makes frames of the root domain nobody's: Denied if it has not all of them, Busy if a VM uses
+// one. They may be in use until the CPUs have passed by, so that is looked at last.
+Status withdraw(const Cpu& cpu, Hpa base, u64 size);
+
 // The calls, by group.
 Result<u64> call_info(u64 buffer);
 Result<u64> call_stats(u64 buffer);
 Result<u64> call_cpuid_supported(u64 buffer, u64 count);
 Result<u64> call_cpu_start(u64 apic_id, u64 entry, u64 argument);
+
+Result<u64> call_memory_give(const Cpu& cpu, u64 hpa);
+Result<u64> call_memory_take_back();
 
 Result<u64> call_vm_map(const Cpu& cpu, const Arguments& arguments);
 Result<u64> call_vm_unmap(const Arguments& arguments);

@@ -5,9 +5,7 @@
 #include "hv/hypercall/vm_table.hpp"
 #include "hv/memory/ownership.hpp"
 #include "hv/root/identity_map.hpp"
-#include "hv/root/root_domain.hpp"
 
-#include <atomic>
 #include <cstring>
 
 namespace skep::hv {
@@ -24,24 +22,6 @@ CpuidResult host_cpuid(u32 leaf, u32 subleaf) {
 // None, or readable: neither vendor's tables can express less.
 bool valid_protection(u64 value) {
     return (value & ~kProtectionMask) == 0 && (value == 0 || (value & abi::kRead) != 0);
-}
-
-// Makes frames of the root domain nobody's. They may be in use until the CPUs have passed by, so
-// that is looked at last.
-Status withdraw(const Cpu& cpu, Hpa base, u64 size) {
-    static std::atomic<bool> busy{false};
-    if (busy.exchange(true))
-        return fail(abi::Error::Busy);
-    Status done = identity_map_withdraw(base, size);
-    if (done) {
-        root_domain_drop_translations(cpu);
-        if (vm_table().uses(base, size)) {
-            identity_map_give_back(base, size);
-            done = fail(abi::Error::Busy);
-        }
-    }
-    busy = false;
-    return done;
 }
 
 Status refuse_isolated(const Vm& vm) {

@@ -20,7 +20,7 @@ Result<u64> VmTable::create(u64 flags) {
     const auto slot = std::find_if(slots_.begin(), slots_.end(),
                                    [](const VmSlot& candidate) { return candidate.id == 0; });
     if (slot == slots_.end())
-        return fail(abi::Error::NoMemory);
+        return fail(abi::Error::Busy);
     Vm* vm = pool().create<Vm>(slot->vcpus);
     if (vm == nullptr)
         return fail(abi::Error::NoMemory);

@@ -71,9 +71,9 @@ void host_tables_build() {
             panic("no frame for a guard page");
     }
 
-    // hv's image and pool are reached through the image's mapping alone.
+    // hv's image is reached through the image's mapping alone.
     map_direct(tables, 0, kHvBase.value);
-    map_direct(tables, kHvBase.value + kHvSize, kLow4G);
+    map_direct(tables, kHvBase.value + kImageSize, kLow4G);
     u64 mapped = kLow4G;
     for (;;) {
         // In order of address, whole GiB, each once.

@@ -1,6 +1,6 @@
-// Where hv is: linked at physical 32 MiB, all of it (image, stacks, pool) below 48 MiB, seen at
-// kImageOffset + physical. Every physical address that it may touch is also at kDirectMap +
-// physical.
+// Where hv is: linked at physical 32 MiB, all of it (image, stacks, first pool) below 40 MiB. The
+// image is seen at kImageOffset + physical, every other address that hv may touch at kDirectMap +
+// physical, the pool's frames among them.
 #pragma once
 
 #include "hv/lib/types.hpp"
@@ -13,7 +13,8 @@ inline constexpr u64 kDirectMap = 0xffff'8000'0000'0000;
 
 // The frames that the root domain never sees.
 inline constexpr Hpa kHvBase{32 << 20};
-inline constexpr u64 kHvSize = 16 << 20;
+inline constexpr u64 kHvSize = 8 << 20;
+inline constexpr u64 kImageSize = 2 << 20;
 // Kept free of modules by a segment without content: the control kernel is linked here.
 inline constexpr Hpa kKernelSlotBase{16 << 20};
 inline constexpr u64 kKernelSlotSize = 16 << 20;
@@ -22,7 +23,7 @@ inline u64 image_start() {
     return kImageOffset + kHvBase.value;
 }
 inline u64 image_end() {
-    return image_start() + kHvSize;
+    return image_start() + kImageSize;
 }
 
 template <class T = u8>

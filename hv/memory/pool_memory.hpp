@@ -8,9 +8,13 @@ namespace skep::hv {
 
 class PoolMemory {
   public:
-    std::optional<Hpa> allocate() { return pool().allocate(); }
+    explicit constexpr PoolMemory(u64 kept = FramePool::kReserve) : kept_(kept) {}
+    std::optional<Hpa> allocate() { return pool().allocate(1, kept_); }
     void free(Hpa frame) { pool().free(frame); }
     u64* entries(Hpa frame) const { return static_cast<u64*>(pool().at(frame)); }
+
+  private:
+    u64 kept_;
 };
 
 inline PoolMemory& pool_memory() {

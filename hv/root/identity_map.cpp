@@ -16,6 +16,7 @@ namespace skep::hv {
 namespace {
 
 alignas(Tables) u8 storage[sizeof(Tables)];
+constinit PoolMemory memory(0);
 Hpa root;
 Spinlock changes;
 
@@ -60,7 +61,7 @@ void give_back(u64 at, u64 end) {
 }  // namespace
 
 void identity_map_build() {
-    auto& tables = *new (storage) Tables(backend().table_format(), pool_memory());
+    auto& tables = *new (storage) Tables(backend().table_format(), memory);
     if (!tables.create())
         panic("no memory for the root domain's tables");
     root = tables.root();

@@ -18,7 +18,7 @@ TEST(host_information) {
     CHECK_EQ(info.vendor, on_amd ? abi::Vendor::Amd : abi::Vendor::Intel);
     CHECK(info.cpu_count >= 1 && info.cpu_count <= 64);
     CHECK_EQ(info.hv_base, 32 << 20);
-    CHECK_EQ(info.hv_size, 16 << 20);
+    CHECK_EQ(info.hv_size, 8 << 20);
     CHECK_EQ(info.xcr0_supported & 3, 3);
     print("  {}, {} CPUs", info.name, info.cpu_count);
 }

@@ -79,8 +79,8 @@ void fill(u8 (&frame)[4096]) {
 }
 
 u64 random_number() {
-    constexpr std::array<u64, 20> kNumbers = {0,  2,  16, 18, 19, 20, 21, 22, 23, 32,
-                                              33, 34, 35, 36, 37, 38, 39, 40, 41, 17};
+    constexpr std::array<u64, 22> kNumbers = {0,  2,  4,  5,  16, 18, 19, 20, 21, 22, 23,
+                                              32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 17};
     return random() % 16 == 0 ? random() : kNumbers[random() % kNumbers.size()];
 }
 
@@ -89,7 +89,7 @@ u64 random_number() {
 TEST(random_hypercalls) {
     const abi::HostStats before = host_stats();
     const u64 calls = option_calls(kCalls);
-    u64 refused = 0;
+    u64 refused = 0, given = 0;
     std::array<u64, 4> vms{};
     for (u64 i = 0; i < calls; ++i) {
         u64& vm = vms[random() % vms.size()];
@@ -120,11 +120,18 @@ TEST(random_hypercalls) {
             vm = 0;
         if (number == static_cast<u64>(Hypercall::VmCreate) && result > 0)
             CHECK_EQ(call(Hypercall::VmDestroy, static_cast<u64>(result)), 0);
+        if (number == static_cast<u64>(Hypercall::MemoryGive) && result == 0)
+            ++given;
+        if (number == static_cast<u64>(Hypercall::MemoryTakeBack) && result > 0)
+            --given;
     }
     for (const u64 vm : vms) {
         if (vm != 0)
             CHECK_EQ(call(Hypercall::VmDestroy, vm), 0);
     }
+    while (call(Hypercall::MemoryTakeBack) > 0)
+        --given;
+    CHECK_EQ(given, 0);
     const abi::HostStats after = host_stats();
     CHECK_EQ(after.pool_frames_free, before.pool_frames_free);
     CHECK_EQ(after.vms, before.vms);

@@ -112,8 +112,8 @@ TEST(ownership) {
     constexpr u64 kHv = 32 << 20;
     // hv's memory: not readable, not mappable, no buffer, no vCPU page.
     CHECK_EQ(read_guarded(kHv), ~u64{0});
-    CHECK_EQ(read_guarded(kHv + (16 << 20) - 8), ~u64{0});
-    CHECK(read_guarded(kHv + (16 << 20)) != ~u64{0});
+    CHECK_EQ(read_guarded(kHv + (8 << 20) - 8), ~u64{0});
+    CHECK(read_guarded(kHv + (8 << 20)) != ~u64{0});
     CHECK_EQ(call(Hypercall::VmMap, guest.id(), 1 << 30, kHv, 4096, kAll), error(Error::Denied));
     CHECK_EQ(call(Hypercall::VmMap, guest.id(), 1 << 30, kHv - 4096, 8192, kAll),
              error(Error::Denied));

@@ -26,7 +26,7 @@ using abi::Hypercall;
 
 namespace {
 
-constexpr u64 kHv = 32 << 20, kHvSize = 16 << 20;
+constexpr u64 kHv = 32 << 20, kHvSize = 8 << 20;
 constexpr u64 kUndefined = 6 + 1, kProtection = 13 + 1;
 
 u64 random() {
@@ -287,6 +287,57 @@ TEST(isolated_memory) {
     words[0] = 1;
     // The root domain's tables may have been split, once for good.
     CHECK(before.pool_frames_free - host_stats().pool_frames_free <= 4);
+}
+
+// What the root domain gives to hv's pool is hv's until nothing in it is in use, and comes back
+// zeroed.
+TEST(memory_given_to_hv) {
+    constexpr u64 kLarge = 2 << 20, kGiven = kArena + 24 * kLarge, kShared = kArena + 8 * kLarge;
+    const auto give = [](u64 hpa) { return call(Hypercall::MemoryGive, hpa); };
+    const i64 none = error(abi::Error::NoEntity);
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), none);
+    CHECK_EQ(give(kGiven + 4096), error(abi::Error::Invalid));
+    CHECK_EQ(give(kHv), error(abi::Error::Denied));
+    CHECK_EQ(give(0), error(abi::Error::Denied));  // has a hole in it
+    CHECK_EQ(give(u64{1} << 45), error(abi::Error::Denied));
+    const u64 other = static_cast<u64>(call(Hypercall::VmCreate));
+    CHECK_EQ(map(other, 0, kShared + 4096, 4096), 0);
+    CHECK_EQ(give(kShared), error(abi::Error::Busy));
+    CHECK_EQ(try_call(read_at, kShared), 0);
+
+    // As much as there is room for; of that one is used: a table for each 2 MiB of small pages.
+    abi::HostStats before = host_stats();
+    std::memset(reinterpret_cast<void*>(kGiven), 0x5e, kLarge);
+    CHECK_EQ(give(kGiven), 0);
+    CHECK_EQ(host_stats().pool_frames_total, before.pool_frames_total + 512);
+    CHECK_EQ(try_call(read_at, kGiven), kProtection);
+    CHECK_EQ(try_call(write_at, kGiven + kLarge - 1), kProtection);
+    CHECK_EQ(try_call(read_at, kGiven + kLarge), 0);
+    CHECK_EQ(give(kGiven), error(abi::Error::Denied));
+    CHECK_EQ(call(Hypercall::Stats, kGiven), error(abi::Error::Denied));
+    CHECK_EQ(map(other, kLarge, kGiven, 4096), error(abi::Error::Denied));
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), kGiven);
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), none);
+    for (u64 i = 0; i < kLarge / 8; i += 64)
+        CHECK_EQ(reinterpret_cast<const u64*>(kGiven)[i], 0);
+
+    u64 tables = 1;
+    const auto map_one = [&] { return map(other, tables * kLarge, kShared, 4096); };
+    while (map_one() == 0)
+        ++tables;
+    CHECK_EQ(map_one(), error(abi::Error::NoMemory));
+    CHECK_EQ(give(kGiven), 0);
+    for (u64 i = 0; i < 400; ++i, ++tables)
+        CHECK_EQ(map_one(), 0);
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), none);
+    CHECK_EQ(call(Hypercall::VmUnmap, other, 0, tables * kLarge), 0);
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), none);
+    CHECK_EQ(call(Hypercall::VmDestroy, other), 0);
+    CHECK_EQ(call(Hypercall::MemoryTakeBack), kGiven);
+    CHECK_EQ(try_call(read_at, kGiven), 0);
+    CHECK_EQ(host_stats().pool_frames_total, before.pool_frames_total);
+    CHECK(host_stats().pool_frames_free >= before.pool_frames_free);
+    print("  {} tables until the pool was empty", tables - 400);
 }
 
 // While the other CPU reads on and on, or runs a guest.

@@ -98,6 +98,14 @@ Result<PhysAddr> GuestMemory::vcpu_page(unsigned index) {
     return vcpu_pages_[index];
 }
 
+std::uint64_t GuestMemory::ram_size() {
+    const MutexGuard guard(lock_);
+    std::uint64_t size = 0;
+    for (const MemorySlot& slot : slots_)
+        size += slot.size();
+    return size;
+}
+
 bool GuestMemory::covers(std::uint64_t offset, std::uint64_t size) {
     if (size == 0 || offset + size < offset)
         return false;

@@ -40,6 +40,7 @@ class GuestMemory final : public VmObject {
     Result<> add(MemorySlot* slot);
     // The frame of vCPU `index`'s page, cleared; the same one each time.
     Result<PhysAddr> vcpu_page(unsigned index);
+    std::uint64_t ram_size();
     // Whether every page of the range exists.
     bool covers(std::uint64_t offset, std::uint64_t size);
 

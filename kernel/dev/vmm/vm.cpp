@@ -41,6 +41,7 @@ Vm::~Vm() {
         log("vmm: hv did not destroy VM {}, error {}; its memory is lost", id_, destroyed.error());
         (void)memory_.leak();
     }
+    take_back_hv_memory();
     for (auto& vcpu : vcpus_)
         delete vcpu.load();
 }

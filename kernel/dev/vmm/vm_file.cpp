@@ -100,6 +100,9 @@ Result<> VmFile::dirty_log(UserAddr argument) {
         request.gpa + request.size < request.gpa)
         return fail(Errno::Inval);
     const HvBuffer buffer = SKEP_TRY(HvBuffer::create());
+    // hv splits large pages as they are written; without a table it takes all of one for written.
+    if (op == abi::DirtyLogOp::Start)
+        give_hv_memory_for(std::min(request.size, vm_->memory().ram_size()));
     for (std::uint64_t done = 0; done < request.size;) {
         const std::uint64_t step = std::min(request.size - done, kDirtyLogStep);
         SKEP_TRY(hv_call(Hypercall::VmDirtyLog, vm_->id(), request.gpa + done, step, request.op,
