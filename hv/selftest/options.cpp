@@ -86,14 +86,4 @@ bool is_wanted(std::string_view test) {
     return false;
 }
 
-u64 option_calls(u64 otherwise) {
-    u64 number = 0;
-    for (const char c : value_of("calls=")) {
-        if (c < '0' || c > '9')
-            return otherwise;
-        number = number * 10 + static_cast<u64>(c - '0');
-    }
-    return number != 0 ? number : otherwise;
-}
-
 }  // namespace skep::hv::selftest

@@ -13,9 +13,6 @@ void read_options();
 // only=NAME[,NAME...]: is this test wanted? A name stands for every test that contains it.
 bool is_wanted(std::string_view test);
 
-// calls=N: how many random hypercalls.
-u64 option_calls(u64 otherwise);
-
 // The first line of a text screen, as the payload found it; empty where there is none.
 std::string_view screen_line();
 

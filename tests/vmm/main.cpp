@@ -15,6 +15,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -334,6 +336,29 @@ void memory_comes_back() {
     REQUIRE(memory_is_back(before));
 }
 
+// More vCPUs than hv's own memory is for: it gets the kernel's, which is free again with the
+// guests.
+void hv_gets_more_memory() {
+    const std::uint64_t before = free_memory();
+    {
+        constexpr unsigned kGuests = 8, kVcpus = 64;
+        std::vector<std::unique_ptr<Guest>> guests;
+        for (unsigned i = 0; i < kGuests; ++i) {
+            guests.push_back(std::make_unique<Guest>(("test-many-" + std::to_string(i)).c_str()));
+            for (unsigned index = 1; index < kVcpus; ++index) {
+                const VmmVcpu request{.index = index, .reserved = 0};
+                REQUIRE(::ioctl(guests[i]->device(), VMM_VCPU_CREATE, &request) == 0);
+            }
+        }
+        // hv has at most 6 MiB to begin with.
+        constexpr std::uint64_t kLeast = std::uint64_t{kGuests} * kVcpus * 4 * 4096 - (6 << 20);
+        REQUIRE(free_memory() + kGuests * kRam + kLeast <= before);
+        guests[0]->load(io_code());
+        REQUIRE(exits_by_port(*guests[0], 0x10));
+    }
+    REQUIRE(memory_is_back(before));
+}
+
 void killed_in_the_guest() {
     const std::uint64_t before = free_memory();
     for (const auto code : {spin_code(), halt_code()}) {
@@ -389,6 +414,7 @@ constexpr Case kCases[] = {
     {"triple_fault", triple_fault},
     {"refusals", refusals},
     {"memory_comes_back", memory_comes_back},
+    {"hv_gets_more_memory", hv_gets_more_memory},
     {"killed_in_the_guest", killed_in_the_guest},
     {"destroyed_while_running", destroyed_while_running},
 };

@@ -6,7 +6,8 @@ from demo.command import run
 from devtool import builder
 
 CASES = ["io", "mmio", "timer", "msi_wakes_halted", "msi_reaches_running", "kick", "signals", "busy", "state", "siblings",
-         "dirty_log", "triple_fault", "refusals", "memory_comes_back", "killed_in_the_guest", "destroyed_while_running"]
+         "dirty_log", "triple_fault", "refusals", "memory_comes_back", "hv_gets_more_memory", "killed_in_the_guest",
+         "destroyed_while_running"]
 
 
 @pytest.mark.parametrize("cpus", [1, 2])

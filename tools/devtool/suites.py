@@ -113,7 +113,6 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "tools": ("the tools themselves", scenarios("tools", "tools")),
     "hv": ("hv's self-test on Bochs (VT-x) and QEMU (SVM), with one and four CPUs, by BIOS and UEFI",
            scenarios("hv", "hv")),
-    "hv-long": ("the same with 1,000,000 random hypercalls on each", scenarios("hv-long", "hv", SKEP_HV_CALLS="1000000")),
     "system-qemu": ("kernel, network and programs, on QEMU", scenarios("system-qemu", *SYSTEM, GO_STD_SHORT, rig="qemu", **CHECKS)),
     "system-bochs": ("the same on Bochs", scenarios("system-bochs", *SYSTEM, rig="bochs", **CHECKS)),
     "kernel": ("the control kernel: on both emulators under hv, on QEMU without it, and what it withstands",
@@ -122,8 +121,6 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
                   scenarios("fuzz-qemu", FUZZ, rig="qemu", SKEP_FUZZ_CALLS="10000000", **CHECKS)),
     "fuzz-bochs": ("one million random system calls, on Bochs",
                    scenarios("fuzz-bochs", FUZZ, rig="bochs", SKEP_FUZZ_CALLS="1000000", **CHECKS)),
-    "load-qemu": ("two minutes of everything at once on four CPUs, on QEMU",
-                  scenarios("load-qemu", "load", rig="qemu", SKEP_LOAD_SECONDS="120", **CHECKS)),
     "holds-bochs": ("programs that take all there is, on Bochs", scenarios("holds-bochs", "holds", rig="bochs", **CHECKS)),
     "demo-qemu": ("whole appliances and guests, on QEMU (SVM)", scenarios("demo-qemu", *SCENARIOS, rig="qemu")),
     "demo-bochs": ("the same on Bochs (VT-x)", scenarios("demo-bochs", *SCENARIOS, rig="bochs")),
@@ -133,7 +130,7 @@ SUITES: dict[str, tuple[str, Callable[[], Outcome]]] = {
     "repeat-bochs": ("the same on Bochs", scenarios("repeat-bochs", REPEAT, rig="bochs")),
 }
 # What takes its time, or is part of another one, is asked for by name.
-NAMED = ["hv-long", "kernel", "fuzz-qemu", "fuzz-bochs", "load-qemu", "holds-bochs", "go-std", "repeat-qemu", "repeat-bochs"]
+NAMED = ["kernel", "fuzz-qemu", "fuzz-bochs", "holds-bochs", "go-std", "repeat-qemu", "repeat-bochs"]
 DEFAULT = [name for name in SUITES if name not in NAMED]
 
 
