@@ -13,6 +13,7 @@
 #include "hv/memory/address.hpp"
 #include "hv/memory/table_format.hpp"
 
+#include <optional>
 #include <span>
 
 namespace skep::hv {
@@ -109,6 +110,11 @@ class HardwareVcpu {
     virtual void set_tsc_offset(u64 offset) = 0;
     // Leave at this host TSC (abi::kNoDeadline: never). False: the CPU has no such timer.
     virtual bool set_preemption_deadline(u64 host_tsc) = 0;
+
+    // Of pages whose dirty flag this vCPU has set, which the CPU lists: the next, or nothing. From
+    // any CPU, under the lock of the tables. The holder starts the list anew when it was full.
+    virtual std::optional<Gpa> take_written() { return {}; }
+    virtual void restart_write_log() {}
 
     // Drop cached translations of this vCPU before its next entry.
     virtual void flush_tlb() = 0;

@@ -33,9 +33,10 @@ enum class ExitKind : u8 {
     Forbidden,       // an instruction that takes #UD in here: VMX, SVM, MONITOR...
     PrivilegedRead,  // an instruction that takes #GP in here: RDPMC
     PreemptionTimer,
-    Shutdown,     // triple fault
-    EntryFailed,  // the CPU refused the state: `raw`
-    Unexpected,   // `raw` is the vendor's exit code
+    WriteLogFull,  // before the write that would have been its next
+    Shutdown,      // triple fault
+    EntryFailed,   // the CPU refused the state: `raw`
+    Unexpected,    // `raw` is the vendor's exit code
 };
 
 struct SecondLevelFault {

@@ -219,6 +219,12 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
         case ExitKind::PreemptionTimer:
             check_events_ = true;
             return {};
+        case ExitKind::WriteLogFull: {
+            auto guard = vm_.tables_lock.lock();
+            mark_written();
+            hardware_->restart_write_log();
+            return {};
+        }
         case ExitKind::TaskPriorityWrite:
             return handle_task_priority(exit);
         case ExitKind::Hlt:

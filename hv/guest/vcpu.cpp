@@ -129,6 +129,11 @@ void Vcpu::set_guest_tsc(u64 value) {
     timer_changed_ = true;
 }
 
+void Vcpu::mark_written() {
+    while (const auto page = hardware_->take_written())
+        vm_.tables.dirty_mark(page->value);
+}
+
 Status Vcpu::inject(abi::InjectKind kind, u64 vector, u64 error_code) {
     if (kind == abi::InjectKind::Nmi) {
         nmi_pending_ = true;

@@ -1,7 +1,7 @@
 // One vCPU of a guest: what hardware does not hold of its state, and the loop that runs it.
 //
 // Its holder (VcpuSlot) may use everything; other CPUs only `post`, `post_startup`, `waits`,
-// `runs_on`, `flush_pending` and the APIC's `accept`, `matches` and priority.
+// `runs_on`, `flush_pending`, `mark_written` and the APIC's `accept`, `matches` and priority.
 #pragma once
 
 #include "hv/abi/vcpu.hpp"
@@ -61,6 +61,8 @@ class Vcpu final : private CpuidHandler {
     bool flush_pending() const { return (requests_.load() & kRequestFlush) != 0; }
     bool waits() const { return activity_.load() != Activity::Active; }
     int runs_on() const { return runs_on_.load(); }
+    // Tells the VM's tables what the CPU has listed of its writes. Under their lock.
+    void mark_written();
     // Of an interrupt that was posted to its APIC. False: nobody runs it who would take that in the
     // guest. `first`: its CPU has yet to be told.
     bool notify(bool first) const;

@@ -107,6 +107,14 @@ void Vm::flush_translations() {
     }
 }
 
+// Of destroyed vCPUs, too.
+void Vm::mark_written() {
+    for (const VcpuSlot& slot : vcpus) {
+        if (slot.vcpu != nullptr)
+            slot.vcpu->mark_written();
+    }
+}
+
 const u8* Vm::memory(Gpa gpa) const {
     const auto mapping = tables.lookup(gpa.value);
     if (!mapping || (mapping->protection & abi::kRead) == 0)

@@ -47,6 +47,9 @@ class Vm {
     // After access was withdrawn: no vCPU uses the old translation when this returns.
     void flush_translations();
 
+    // Makes the tables' marks complete, before a harvest, under their lock.
+    void mark_written();
+
     // A readable byte of guest memory, valid to the end of its frame; nullptr if there is none.
     const u8* memory(Gpa gpa) const;
 

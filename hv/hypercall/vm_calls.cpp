@@ -111,6 +111,7 @@ Result<u64> call_vm_dirty_log(const Arguments& a) {
                 vm.tables.dirty_start(gpa, size);
                 break;
             case abi::DirtyLogOp::Harvest:
+                vm.mark_written();
                 vm.tables.dirty_harvest(gpa, size, bitmap);
                 break;
             case abi::DirtyLogOp::Stop:

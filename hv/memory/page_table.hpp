@@ -4,7 +4,9 @@
 // Each leaf records in bits that hardware ignores that it is mapped (a mapping without any access
 // is still a mapping), which access its owner asked for, whether the dirty log watches it, and
 // whether it was written since the log last looked. The log watches a 4 KiB page by the CPU's own
-// dirty flag, where there is one; else, and a large page in any case, by taking writes away.
+// dirty flag, where there is one; else, and a large page in any case, by taking writes away. A
+// write that faults or that the CPU lists leaves a mark in the directory above the page, so that a
+// harvest passes over the tables without one; flags that nothing tells of have to be searched for.
 //
 // Tables are freed only with the whole: a CPU may walk a table until its TLB has been flushed.
 // `Memory` gives `std::optional<Hpa> allocate()` (zeroed), `free(Hpa)` and `u64* entries(Hpa)`. The
@@ -156,15 +158,26 @@ class PageTable {
     }
     // Sets bit i for each page address + i * 4 KiB that was written, and arms those pages again.
     void dirty_harvest(u64 address, u64 size, std::span<u8> bitmap) {
-        for_each_leaf(address, size, [&](u64& entry, unsigned level, u64 at) {
-            if (!is_dirty(entry, level) || !is_dirty(arm(entry, level), level))
+        const u64 any_dirty = kDirty | format_.dirty;
+        const auto take = [&](u64& entry, unsigned level, u64 at) {
+            if ((entry & any_dirty) == 0 || !is_dirty(entry, level) ||
+                !is_dirty(arm(entry, level), level))
                 return;
             const u64 first = std::max(at, address),
                       last = std::min(at + span(level), address + size);
             for (u64 page = (first - address) / kPageSize; page < (last - address) / kPageSize;
                  ++page)
                 bitmap[page / 8] |= static_cast<u8>(1u << page % 8);
-        });
+        };
+        const auto enter = [&](u64& entry, unsigned level, u64 at) {
+            if (level != kDirectory || (format_.dirty != 0 && !format_.dirty_is_listed))
+                return true;
+            const bool marked = (entry & kDirty) != 0;
+            if (marked && at >= address && at + span(level) <= address + size)
+                std::atomic_ref(entry).fetch_and(~kDirty);
+            return marked;
+        };
+        for_each_leaf(address, size, take, enter);
     }
     void dirty_stop(u64 address, u64 size) {
         for_each_leaf(address, size, [&](u64& entry, unsigned level, u64) {
@@ -188,16 +201,32 @@ class PageTable {
                 continue;
             }
             std::atomic_ref(*entry).fetch_or(format_.access(owner_protection(*entry)) | kDirty);
+            dirty_mark(address);
             return true;
+        }
+    }
+    // The CPU has listed a write to this page: the next harvest looks for it.
+    void dirty_mark(u64 address) {
+        Hpa table = *root_;
+        for (unsigned level = kLevels;; --level) {
+            u64& entry = memory_.entries(table)[index(address, level)];
+            if (entry == 0 || (entry & kMapped) != 0)
+                return;
+            if (level == kDirectory) {
+                std::atomic_ref(entry).fetch_or(kDirty);
+                return;
+            }
+            table = frame_of(entry);
         }
     }
 
   private:
-    static constexpr unsigned kLevels = 4;
+    static constexpr unsigned kLevels = 4, kDirectory = 2;
     static constexpr u64 kFrameMask = 0x000f'ffff'ffff'f000;
     static constexpr u64 kLarge = 1 << 7;
     static constexpr u64 kMapped = u64{1} << 52;
     static constexpr unsigned kProtectionShift = 53;
+    // kDirty of a directory's entry: a page below it may be dirty.
     static constexpr u64 kDirty = u64{1} << 56, kLogged = u64{1} << 57;
 
     struct Fill {
@@ -295,21 +324,24 @@ class PageTable {
         return {};
     }
 
-    // Leaves that intersect the range: visit(entry, level, address of its first byte).
-    template <class Visit>
-    void for_each_leaf(u64 address, u64 size, Visit visit) {
-        visit_table(*root_, kLevels, 0, address, address + size, visit);
+    // Leaves that intersect the range: visit(entry, level, address of its first byte), in tables
+    // that `enter` says yes to, with the same arguments.
+    static constexpr auto kEnterAll = [](u64&, unsigned, u64) { return true; };
+    template <class Visit, class Enter = decltype(kEnterAll)>
+    void for_each_leaf(u64 address, u64 size, Visit visit, Enter enter = kEnterAll) {
+        visit_table(*root_, kLevels, 0, address, address + size, visit, enter);
     }
-    template <class Visit>
-    void visit_table(Hpa table, unsigned level, u64 base, u64 start, u64 end, Visit& visit) {
-        u64* entries = memory_.entries(table);
-        for (u64 at = align_down(std::max(base, start), span(level));
-             at < end && at < base + span(level) * 512; at += span(level)) {
-            u64& entry = entries[index(at, level)];
-            if ((entry & kMapped) != 0)
-                visit(entry, level, at);
-            else if (entry != 0)
-                visit_table(frame_of(entry), level - 1, at, start, end, visit);
+    template <class Visit, class Enter>
+    void visit_table(Hpa table, unsigned level, u64 base, u64 start, u64 end, Visit& visit,
+                     Enter& enter) {
+        const u64 step = span(level), stop = std::min(end, base + step * 512);
+        u64 at = align_down(std::max(base, start), step);
+        for (u64* entry = memory_.entries(table) + index(at, level); at < stop;
+             at += step, ++entry) {
+            if ((*entry & kMapped) != 0)
+                visit(*entry, level, at);
+            else if (*entry != 0 && enter(*entry, level, at))
+                visit_table(frame_of(*entry), level - 1, at, start, end, visit, enter);
         }
     }
 
@@ -335,7 +367,7 @@ class PageTable {
         const u64 attributes = entry & ~kFrameMask & ~(level == 2 ? kLarge : 0);
         for (unsigned i = 0; i < 512; ++i)
             entries[i] = (frame_of(entry).value + i * span(level - 1)) | attributes;
-        store(entry, table->value | format_.table);
+        store(entry, table->value | format_.table | (entry & kDirty));
         return true;
     }
     // So that no leaf crosses either end of the range.

@@ -6,6 +6,9 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
+#include <utility>
+#include <vector>
 
 namespace skep::hv {
 namespace {
@@ -64,6 +67,13 @@ constexpr TableFormat kFlagged = [] {
     return format;
 }();
 
+// And with its list of those.
+constexpr TableFormat kListed = [] {
+    TableFormat format = kFlagged;
+    format.dirty_is_listed = true;
+    return format;
+}();
+
 constexpr u32 kRw = abi::kRead | abi::kWrite, kAll = kRw | abi::kExecute;
 
 class PageTableTest : public testing::TestWithParam<TableFormat> {
@@ -97,11 +107,20 @@ class PageTableTest : public testing::TestWithParam<TableFormat> {
             ASSERT_TRUE(tables.dirty_note_write(gpa));
         }
         ASSERT_TRUE(can_write(gpa));
-        *hardware_entry(gpa) |= GetParam().dirty;
+        u64& entry = *hardware_entry(gpa);
+        if (GetParam().dirty_is_listed && (entry & GetParam().dirty) == 0)
+            listed.push_back(gpa);
+        entry |= GetParam().dirty;
+    }
+    void harvest(u64 gpa, u64 size, std::vector<u8>& bitmap) {
+        for (const u64 page : std::exchange(listed, {}))
+            tables.dirty_mark(page);
+        tables.dirty_harvest(gpa, size, bitmap);
     }
 
     FakeMemory memory;
     PageTable<FakeMemory> tables{GetParam(), memory};
+    std::vector<u64> listed;
 };
 
 TEST_P(PageTableTest, TranslatesInTheLargestPages) {
@@ -187,7 +206,7 @@ TEST_P(PageTableTest, DirtyLogTellsExactlyWhatWasWritten) {
             expected[page / 8] |= static_cast<u8>(1 << page % 8);
             guest_writes(page * kPageSize + random() % kPageSize);
         }
-        tables.dirty_harvest(0, kPages * kPageSize, found);
+        harvest(0, kPages * kPageSize, found);
         EXPECT_EQ(found, expected);
     }
     tables.dirty_stop(0, kPages * kPageSize);
@@ -229,13 +248,13 @@ TEST_P(PageTableTest, DirtyLogSurvivesChangesOfProtection) {
         ASSERT_TRUE(tables.protect(page * kPageSize, kPageSize, kAll));
     guest_writes(0x2000);
     std::vector<u8> found(1);
-    tables.dirty_harvest(0, 8 * kPageSize, found);
+    harvest(0, 8 * kPageSize, found);
     EXPECT_EQ(found[0], 0b110);
     ASSERT_TRUE(tables.protect(0x3000, kPageSize, abi::kRead));
     ASSERT_TRUE(tables.protect(0x3000, kPageSize, kAll));
     guest_writes(0x3000);
     found[0] = 0;
-    tables.dirty_harvest(0, 8 * kPageSize, found);
+    harvest(0, 8 * kPageSize, found);
     EXPECT_EQ(found[0], 0b1000);
 }
 
@@ -245,8 +264,47 @@ TEST_P(PageTableTest, DirtyLogWithoutMemoryCountsTheWholePage) {
     memory.left = 0;
     ASSERT_TRUE(tables.dirty_note_write(0x5000));
     std::vector<u8> found(64);
-    tables.dirty_harvest(0, kPageSize2M, found);
+    harvest(0, kPageSize2M, found);
     EXPECT_EQ(found, std::vector<u8>(64, 0xff));
+}
+
+// A harvest that ends within a large page leaves the rest of it to the next one.
+TEST_P(PageTableTest, DirtyLogIsHarvestedInParts) {
+    constexpr u64 kPart = 384 * kPageSize, kParts = 8;
+    ASSERT_TRUE(map(0, 0x1000, kParts * kPart));
+    tables.dirty_start(0, kParts * kPart);
+    std::mt19937 random(3);
+    for (int round = 0; round < 20; ++round) {
+        std::set<u64> expected, found;
+        for (int write = 0; write < 5; ++write) {
+            const u64 page = random() % (kParts * kPart / kPageSize);
+            expected.insert(page);
+            guest_writes(page * kPageSize);
+        }
+        for (u64 part = 0; part < kParts; ++part) {
+            std::vector<u8> bitmap(kPart / kPageSize / 8);
+            harvest(part * kPart, kPart, bitmap);
+            for (u64 page = 0; page < kPart / kPageSize; ++page) {
+                if ((bitmap[page / 8] >> page % 8 & 1) != 0)
+                    found.insert(part * kPart / kPageSize + page);
+            }
+        }
+        EXPECT_EQ(found, expected);
+    }
+}
+
+// A whole large page that was written to, and then is split.
+TEST_P(PageTableTest, DirtyLogSurvivesASplit) {
+    ASSERT_TRUE(map(0, 0, kPageSize2M));
+    tables.dirty_start(0, kPageSize2M);
+    memory.left = 0;
+    guest_writes(0);
+    memory.left = 10;
+    ASSERT_TRUE(tables.unmap(0x7000, kPageSize));
+    std::vector<u8> found(64), expected(64, 0xff);
+    expected[0] = 0x7f;
+    harvest(0, kPageSize2M, found);
+    EXPECT_EQ(found, expected);
 }
 
 TEST_P(PageTableTest, ReadOnlyMemoryIsNeverArmed) {
@@ -298,7 +356,8 @@ TEST(PageTable, GivesEveryFrameBack) {
     EXPECT_EQ(memory.used(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, PageTableTest, testing::Values(kNested, kExtended, kFlagged));
+INSTANTIATE_TEST_SUITE_P(Formats, PageTableTest,
+                         testing::Values(kNested, kExtended, kFlagged, kListed));
 
 }  // namespace
 }  // namespace skep::hv

@@ -19,14 +19,15 @@ enum class MemoryType : u8 {
 struct TableFormat {
     u64 readable;  // a leaf that can be read
     u64 writable;
-    u64 executable;        // set when it can be executed
-    u64 not_executable;    // set when it cannot
-    u64 leaf;              // set in every present leaf: user, accessed, dirty
-    u64 table;             // set in every entry that points at a table
-    u64 present;           // any of these: the CPU uses the entry
-    u8 memory_type_shift;  // 0: the type comes from the machine's MTRRs and PAT
-    bool large_1g;         // the CPU has 1 GiB pages at this level
-    u64 dirty = 0;         // set by the CPU at a write to the page; 0: it does not
+    u64 executable;                // set when it can be executed
+    u64 not_executable;            // set when it cannot
+    u64 leaf;                      // set in every present leaf: user, accessed, dirty
+    u64 table;                     // set in every entry that points at a table
+    u64 present;                   // any of these: the CPU uses the entry
+    u8 memory_type_shift;          // 0: the type comes from the machine's MTRRs and PAT
+    bool large_1g;                 // the CPU has 1 GiB pages at this level
+    u64 dirty = 0;                 // set by the CPU at a write to the page; 0: it does not
+    bool dirty_is_listed = false;  // and it lists the pages where it has done so
 
     constexpr u64 access(u32 protection) const {
         if (protection == abi::kNone)

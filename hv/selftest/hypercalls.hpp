@@ -42,5 +42,6 @@ inline u64 address_of(const volatile void* object) {
 }
 
 abi::HostStats host_stats();
+const abi::HostInfo& host_info();
 
 }  // namespace skep::hv::selftest

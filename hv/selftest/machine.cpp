@@ -87,6 +87,12 @@ void end_tick() {
     local_apic(0xb0) = 0;
 }
 
+const abi::HostInfo& host_info() {
+    alignas(4096) static u8 frame[4096];
+    CHECK_EQ(call(abi::Hypercall::Info, address_of(frame)), 0);
+    return *reinterpret_cast<const abi::HostInfo*>(frame);
+}
+
 abi::HostStats host_stats() {
     alignas(4096) static u8 frame[4096];
     abi::HostStats stats{};

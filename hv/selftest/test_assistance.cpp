@@ -35,12 +35,6 @@ std::atomic<bool> listening, over;
     local_apic.end_of_interrupt();
 }
 
-const abi::HostInfo& host_info() {
-    alignas(4096) static u8 frame[4096];
-    CHECK_EQ(call(Hypercall::Info, address_of(frame)), 0);
-    return *reinterpret_cast<const abi::HostInfo*>(frame);
-}
-
 // Self-IPIs against a task priority and against IF: three exits per round for who has no help.
 void self_sender(u64) {
     local_apic = inside::Apic::enable_x2();

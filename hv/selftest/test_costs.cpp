@@ -127,6 +127,45 @@ TEST(cost_of_a_page_in_the_dirty_log) {
 
 namespace {
 
+constexpr u64 kLoggedSize = 512 << 20, kLoggedStep = 128 << 20, kFewPages = 16;
+
+void touch_few(u64) {
+    for (u64 i = 0; i < kFewPages; ++i)
+        *reinterpret_cast<volatile u8*>(kDemandBase + i * (kLoggedSize / kFewPages)) = 1;
+}
+
+}  // namespace
+
+// A few pages of many: 512 MiB of small pages, which are 32 MiB of memory again and again.
+TEST(cost_of_a_harvest) {
+    alignas(4096) static u8 bitmap[4096];
+    Guest guest;
+    constexpr u64 kPart = 32 << 20;
+    for (u64 at = 0; at < kLoggedSize; at += kPart)
+        CHECK_EQ(
+            call(Hypercall::VmMap, guest.id(), kDemandBase + at, kArena + 4096, kPart, kAllAccess),
+            0);
+    u64 ticks = 0, pages = 0;
+    const auto step_through = [&](abi::DirtyLogOp op) {
+        const u64 start = read_tsc();
+        for (u64 at = 0; at < kLoggedSize; at += kLoggedStep)
+            CHECK_EQ(call(Hypercall::VmDirtyLog, guest.id(), kDemandBase + at, kLoggedStep,
+                          static_cast<u64>(op), address_of(bitmap)),
+                     0);
+        ticks = read_tsc() - start;
+        for (const u8 byte : bitmap)
+            pages += byte != 0;
+    };
+    step_through(abi::DirtyLogOp::Start);
+    guest.start_function(touch_few, 0);
+    CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
+    step_through(abi::DirtyLogOp::Harvest);
+    CHECK_EQ(pages, kFewPages * kLoggedStep / kLoggedSize);  // of the last step
+    print("hv-bench: harvest {}", ticks);
+}
+
+namespace {
+
 // From the sender's write to its ICR to the handler on another CPU, by way of both owners.
 constexpr u8 kVector = 0x61;
 constexpr u64 kIpis = 50;

@@ -135,6 +135,122 @@ TEST(dirty_log_is_exact) {
     print("  {} writes to {} pages", i, pages);
 }
 
+// --- dirty log, and how the CPU helps with it ------------------------------------------------
+
+namespace {
+
+constexpr u64 kManyPages = 8192, kWriters = 4, kStride = 8;  // of which each writes one in eight
+
+// Small pages, as their frames are one off.
+void map_many(const Guest& guest) {
+    CHECK_EQ(map(guest, kWindow, kArena + kPage, kManyPages * kPage), 0);
+}
+
+// `argument`: its first page. Each page once.
+void one_of_many(u64 argument) {
+    for (u64 page = argument; page < kManyPages; page += kStride)
+        *reinterpret_cast<volatile u64*>(kWindow + page * kPage) = page;
+}
+// The same at leisure; the first of them leaves now and then.
+void one_of_many_slowly(u64 argument) {
+    for (u64 page = argument; page < kManyPages; page += kStride) {
+        *reinterpret_cast<volatile u64*>(kWindow + page * kPage) = page;
+        for (int i = 0; i < 50; ++i)
+            pause();
+        if (page % (64 * kStride) == 0)
+            inside::leave(page);
+    }
+}
+
+struct Writer {
+    Guest* guest;
+    unsigned vcpu;
+};
+void run_writer(u64 argument) {
+    const auto& [guest, vcpu] = *reinterpret_cast<const Writer*>(argument);
+    guest->run_timed(vcpu);
+}
+
+// Counts for each page how often it was reported.
+u64 harvest_many(const Guest& guest, u8 (&times)[kManyPages]) {
+    u64 pages = 0;
+    CHECK_EQ(dirty_log(guest, abi::DirtyLogOp::Harvest, kWindow, kManyPages * kPage), 0);
+    for (u64 page = 0; page < kManyPages; ++page) {
+        if ((bitmap[page / 8] >> page % 8 & 1) != 0) {
+            ++times[page];
+            ++pages;
+        }
+    }
+    return pages;
+}
+
+u8 reported[kManyPages];
+
+}  // namespace
+
+// More of them than the list of a CPU that keeps one can hold (512).
+TEST(dirty_log_of_many_pages_at_once) {
+    Guest guest;
+    map_many(guest);
+    const u32 features = host_info().features;
+    CHECK_EQ(dirty_log(guest, abi::DirtyLogOp::Start, kWindow, kManyPages * kPage), 0);
+    for (u64 round = 0; round < 3; ++round) {
+        guest.start_function(one_of_many, round);
+        const u64 before = host_stats().guest_exits_handled;
+        CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
+        const u64 exits = host_stats().guest_exits_handled - before;
+        print("  {} exits for {} pages", exits, kManyPages / kStride);
+        if ((features & abi::kFeaturePml) != 0)
+            CHECK(exits > kManyPages / kStride / 512 && exits < 16);
+        else if ((features & abi::kFeatureEptAd) != 0)
+            CHECK(exits < 2);
+        else
+            CHECK(exits >= kManyPages / kStride);
+        std::memset(reported, 0, sizeof reported);
+        CHECK_EQ(harvest_many(guest, reported), kManyPages / kStride);
+        for (u64 page = 0; page < kManyPages; ++page)
+            CHECK_EQ(reported[page], page % kStride == round);
+    }
+    CHECK_EQ(harvest_many(guest, reported), 0);
+}
+
+// Four vCPUs write, each on a CPU of its own where there are four, while the list is harvested.
+TEST(dirty_log_of_running_vcpus) {
+    const unsigned cpus = start_all_cpus();
+    std::memset(reported, 0, sizeof reported);
+    Guest guest(0, kWriters);
+    map_many(guest);
+    CHECK_EQ(dirty_log(guest, abi::DirtyLogOp::Start, kWindow, kManyPages * kPage), 0);
+    for (unsigned vcpu = 0; vcpu < kWriters; ++vcpu)
+        guest.start_function(one_of_many_slowly, 2 * vcpu, vcpu);
+    Writer writers[kWriters];
+    u64 harvests = 0;
+    const bool elsewhere = cpus >= kWriters;
+    for (unsigned vcpu = 1; elsewhere && vcpu < kWriters; ++vcpu) {
+        writers[vcpu] = {&guest, vcpu};
+        run_on(vcpu, run_writer, address_of(&writers[vcpu]));
+    }
+    for (unsigned vcpu = 0; vcpu < (elsewhere ? 1 : kWriters); ++vcpu) {
+        while (guest.run_timed(vcpu) == ExitReason::Io) {
+            harvest_many(guest, reported);
+            ++harvests;
+            guest.complete(vcpu);
+        }
+    }
+    for (unsigned vcpu = 1; elsewhere && vcpu < kWriters; ++vcpu)
+        wait_for(vcpu);
+    harvest_many(guest, reported);
+    // Where a write faults first, a harvest may come between the fault and the write.
+    const bool faults = (host_info().features & abi::kFeatureEptAd) == 0;
+    for (u64 page = 0; page < kManyPages; ++page) {
+        if (page % 2 != 0)
+            CHECK_EQ(reported[page], 0);
+        else
+            CHECK(reported[page] == 1 || (faults && reported[page] > 1));
+    }
+    print("  {} harvests", harvests);
+}
+
 // --- pager -----------------------------------------------------------------------------------
 
 namespace {

@@ -23,6 +23,8 @@ class VmxBackend final : public Backend {
         u32 features = 0;
         if (can.preemption_timer)
             features |= abi::kFeaturePreemptionTimer;
+        if (can.write_log)
+            features |= abi::kFeaturePml;
         if (can.ept_access_dirty)
             features |= abi::kFeatureEptAd;
         if (can.ept_1g)
@@ -49,7 +51,8 @@ class VmxBackend final : public Backend {
     }
 
     void set_format() {
-        format_ = make_ept_format(capabilities().ept_1g, capabilities().ept_access_dirty);
+        const Capabilities& can = capabilities();
+        format_ = make_ept_format(can.ept_1g, can.ept_access_dirty, can.write_log);
     }
 
   private:
@@ -60,7 +63,7 @@ class VmxBackend final : public Backend {
         return *vcpu;
     }
 
-    TableFormat format_ = make_ept_format(false, false);
+    TableFormat format_ = make_ept_format(false, false, false);
 };
 
 constinit VmxBackend the_backend;
@@ -84,6 +87,7 @@ const char* VmxBackend::absent(unsigned index) const {
         {"VPID with INVVPID", can.vpid},
         {"INVVPID of a single context", can.invvpid_single},
         {"EPT accessed and dirty flags", can.ept_access_dirty},
+        {"page-modification logging", can.write_log},
         {"EPT 1 GiB pages", can.ept_1g},
         {"VMX-preemption timer", can.preemption_timer},
         {"APIC virtualization", can.apicv},

@@ -69,6 +69,7 @@ const char* read_capabilities() {
         return "INVEPT of a single context";
     found.ept_1g = (ept & kEpt1G) != 0;
     found.ept_access_dirty = (ept & kEptAccessDirty) != 0;
+    found.write_log = found.ept_access_dirty && found.secondary.allows(kEnablePml);
     found.vpid = found.secondary.allows(kEnableVpid) && (ept & kInvvpid) != 0;
     found.invvpid_single = (ept & kInvvpidSingle) != 0;
     found.preemption_timer = found.pin.allows(kPinPreemptionTimer);

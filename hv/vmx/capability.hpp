@@ -55,7 +55,7 @@ inline constexpr u32 kInterruptWindowExiting = 1u << 2, kUseTscOffsetting = 1u <
 inline constexpr u32 kEnableEpt = 1u << 1, kEnableRdtscp = 1u << 3, kVirtualizeX2Apic = 1u << 4,
                      kEnableVpid = 1u << 5, kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,
                      kApicRegisterVirtualization = 1u << 8, kVirtualInterruptDelivery = 1u << 9,
-                     kEnableInvpcid = 1u << 12, kEnableXsaves = 1u << 20;
+                     kEnableInvpcid = 1u << 12, kEnablePml = 1u << 17, kEnableXsaves = 1u << 20;
 // VM-exit.
 inline constexpr u32 kSaveDebugControls = 1u << 2, kHostAddressSpaceSize = 1u << 9,
                      kAcknowledgeInterrupt = 1u << 15, kSaveIa32Pat = 1u << 18,
@@ -72,6 +72,7 @@ struct Capabilities {
     bool vpid;
     bool invvpid_single;
     bool ept_access_dirty;
+    bool write_log;  // page-modification logging
     bool ept_1g;
     bool preemption_timer;
     bool apicv;                 // APIC registers, virtual-interrupt delivery, x2APIC mode

@@ -12,7 +12,7 @@ inline constexpr u64 kRead = 1 << 0, kWrite = 1 << 1, kExecute = 1 << 2, kAccess
 inline constexpr u8 kMemoryTypeShift = 3;
 }  // namespace ept
 
-constexpr TableFormat make_ept_format(bool large_1g, bool dirty_flags) {
+constexpr TableFormat make_ept_format(bool large_1g, bool dirty_flags, bool write_log) {
     return {
         .readable = ept::kRead,
         .writable = ept::kWrite,
@@ -24,6 +24,7 @@ constexpr TableFormat make_ept_format(bool large_1g, bool dirty_flags) {
         .memory_type_shift = ept::kMemoryTypeShift,
         .large_1g = large_1g,
         .dirty = dirty_flags ? ept::kDirty : 0,
+        .dirty_is_listed = write_log,
     };
 }
 

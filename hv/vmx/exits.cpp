@@ -43,6 +43,7 @@ enum class BasicReason : u32 {
     Wbinvd = 54,
     Xsetbv = 55,
     ApicWrite = 56,
+    PageModificationLogFull = 62,
 };
 
 // Table 28-5, by bits 0 to 5: size, direction, string, REP.
@@ -206,6 +207,10 @@ bool decode_exit(VmxVcpu& vcpu, u32 reason) {
             exit.fault = decode_ept_violation(qualification);
             return true;
         }
+        case BasicReason::PageModificationLogFull:
+            exit.interrupted = interrupted_event();
+            restore_nmi_blocking(vmread(FieldNatural::ExitQualification));
+            return event(ExitKind::WriteLogFull);
         case BasicReason::PreemptionTimer:
             // Or the end of a bounded stay (VmxVcpu::arm_preemption_timer).
             return event(vcpu.deadline_passed() ? ExitKind::PreemptionTimer : ExitKind::Interrupt);

@@ -37,8 +37,12 @@ Result<VmxVcpu*> VmxVcpu::create(Role role, const GuestFrames& frames) {
     const auto vmcs = pool().allocate();
     if (!vmcs)
         return fail(abi::Error::NoMemory);
-    VmxVcpu* vcpu = pool().create<VmxVcpu>(role, *vmcs, frames);
+    const bool logs = role == Role::Guest && capabilities().write_log;
+    const auto log = logs ? pool().allocate() : std::nullopt;
+    VmxVcpu* vcpu = logs && !log ? nullptr : pool().create<VmxVcpu>(role, *vmcs, log, frames);
     if (vcpu == nullptr) {
+        if (log)
+            pool().free(*log);
         pool().free(*vmcs);
         return fail(abi::Error::NoMemory);
     }
@@ -46,12 +50,16 @@ Result<VmxVcpu*> VmxVcpu::create(Role role, const GuestFrames& frames) {
 }
 
 void VmxVcpu::destroy(VmxVcpu* vcpu) {
+    if (vcpu->log_frame_)
+        pool().free(*vcpu->log_frame_);
     pool().free(vcpu->vmcs_);
     pool().destroy(vcpu);
 }
 
-VmxVcpu::VmxVcpu(Role role, Hpa vmcs, const GuestFrames& frames)
-    : role_(role), vmcs_(vmcs), frames_(frames) {
+VmxVcpu::VmxVcpu(Role role, Hpa vmcs, std::optional<Hpa> log, const GuestFrames& frames)
+    : role_(role), vmcs_(vmcs), frames_(frames), log_frame_(log) {
+    if (log_frame_)
+        log_.open(static_cast<u64*>(pool().at(*log_frame_)));
     static_cast<Region*>(pool().at(vmcs_))->revision = capabilities().revision;
     // VPIDs only ever repeat after 65,535 vCPUs, and each starts with a flush.
     do {
@@ -85,7 +93,7 @@ void VmxVcpu::write_controls() {
                                              : 0));
     u32 secondary =
         kEnableEpt | kUnrestrictedGuest | (can.vpid ? kEnableVpid : 0) |
-        (is_guest() ? kWbinvdExiting : 0) |
+        (is_guest() ? kWbinvdExiting : 0) | (log_frame_ ? kEnablePml : 0) |
         (is_guest() && can.apicv ? kApicRegisterVirtualization | kVirtualInterruptDelivery : 0);
     // Instructions that take #UD unless they are enabled.
     const u32 optional = kEnableRdtscp | kEnableInvpcid | (is_guest() ? 0 : kEnableXsaves);
@@ -128,6 +136,10 @@ void VmxVcpu::write_controls() {
     if (posted) {
         vmwrite(Field16::PostedInterruptNotificationVector, abi::kNotificationVector);
         vmwrite(Field64::PostedInterruptDescriptor, frames_.mailbox.value);
+    }
+    if (log_frame_) {
+        vmwrite(Field64::PmlAddress, log_frame_->value);
+        restart_write_log();
     }
     if ((secondary & kEnableXsaves) != 0)
         vmwrite(Field64::XssExitingBitmap, 0);
@@ -409,6 +421,12 @@ void VmxVcpu::set_timer(bool bounded) {
 // The root domain's pages are all writable and never logged.
 u64 VmxVcpu::ept_pointer() const {
     return make_ept_pointer(frames_.tables, is_guest() && capabilities().ept_access_dirty);
+}
+
+// Always on: outside of a dirty log each page's dirty flag is set, and nothing is listed.
+void VmxVcpu::restart_write_log() {
+    log_.restart();
+    vmwrite(Field16::PmlIndex, WriteLog::kEntries - 1);
 }
 
 void VmxVcpu::flush() {

@@ -6,6 +6,7 @@
 #include "hv/memory/frame_pool.hpp"
 #include "hv/vmx/capability.hpp"
 #include "hv/vmx/vmcs.hpp"
+#include "hv/vmx/write_log.hpp"
 
 #include <array>
 
@@ -61,6 +62,8 @@ class VmxVcpu final : public HardwareVcpu {
     void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }
     bool set_preemption_deadline(u64 host_tsc) override;
     bool deadline_passed() const { return deadline_ <= read_tsc(); }
+    std::optional<Gpa> take_written() override { return log_.take(); }
+    void restart_write_log() override;
     void flush_tlb() override { prepare_ |= kFlush; }
 
     // Control registers as the guest sees them; the bits that hv keeps are in the masks.
@@ -72,7 +75,7 @@ class VmxVcpu final : public HardwareVcpu {
 
   private:
     friend class skep::hv::FramePool;
-    VmxVcpu(Role role, Hpa vmcs, const GuestFrames& frames);
+    VmxVcpu(Role role, Hpa vmcs, std::optional<Hpa> log, const GuestFrames& frames);
     ~VmxVcpu() = default;
 
     bool is_guest() const { return role_ == Role::Guest; }
@@ -104,6 +107,8 @@ class VmxVcpu final : public HardwareVcpu {
     const Role role_;
     const Hpa vmcs_;
     const GuestFrames frames_;
+    const std::optional<Hpa> log_frame_;
+    WriteLog log_;
     u64 deadline_ = abi::kNoDeadline;
     u32 pin_ = 0, primary_ = 0, secondary_ = 0;
     std::array<u64, 4> eoi_exits_{};  // as the VMCS has them

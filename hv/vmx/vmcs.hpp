@@ -12,6 +12,7 @@ enum class Field16 : u32 {
     PostedInterruptNotificationVector = 0x0002,
     GuestEsSelector = 0x0800,  // then CS, SS, DS, FS, GS, LDTR, TR in steps of 2
     GuestInterruptStatus = 0x0810,
+    PmlIndex = 0x0812,
     HostEsSelector = 0x0c00,
     HostCsSelector = 0x0c02,
     HostSsSelector = 0x0c04,
@@ -23,6 +24,7 @@ enum class Field16 : u32 {
 
 enum class Field64 : u32 {
     MsrBitmaps = 0x2004,
+    PmlAddress = 0x200e,
     TscOffset = 0x2010,
     VirtualApicPage = 0x2012,
     PostedInterruptDescriptor = 0x2016,

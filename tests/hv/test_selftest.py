@@ -46,8 +46,8 @@ MACHINES = [
 # Of what hv uses where there is one, what the CPU lacks.
 WITHOUT = {
     "qemu": {"next RIP saved", "flush by ASID"},
-    "bochs": {"XSAVES in the root domain", "posted interrupts"},
-    "corei7_ivy_bridge_3770k": {"EPT accessed and dirty flags", "EPT 1 GiB pages", "INVPCID in guests",
+    "bochs": {"page-modification logging", "XSAVES in the root domain", "posted interrupts"},
+    "corei7_ivy_bridge_3770k": {"EPT accessed and dirty flags", "page-modification logging", "EPT 1 GiB pages", "INVPCID in guests",
                                 "XSAVES in the root domain", "APIC virtualization", "posted interrupts"},
     "corei7_skylake_x": set(),
 }
