@@ -76,7 +76,7 @@ Result<> sleep_until_signal(Nanoseconds deadline, UserAddr remaining) {
 }
 
 Nanoseconds thread_time(const Thread& t) {
-    return t.run_time + (&t == &current_thread() ? monotonic_now() - t.switched_in : 0);
+    return t.cpu_time.total(monotonic_now());
 }
 
 IntervalTimer read_alarm(Process& p) {

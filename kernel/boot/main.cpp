@@ -18,6 +18,7 @@
 #include <kernel/mm/init.hpp>
 #include <kernel/mm/kernel_map.hpp>
 #include <kernel/proc/init.hpp>
+#include <kernel/sched/load.hpp>
 #include <kernel/sched/scheduler.hpp>
 
 extern "C" {
@@ -35,6 +36,7 @@ Cpu boot_cpu;
 void finish_boot(void*) {
     start_stack_reaper();
     start_other_cpus();
+    start_load_sampling();
     start_devices();
     mount_root();
     start_init();

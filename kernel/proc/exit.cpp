@@ -202,7 +202,7 @@ void exit_user_thread() {
     {
         const SpinGuard guard(p.lock);
         List<Thread, ProcessTag>::remove(me);
-        p.dead_threads_time += me.run_time;
+        p.dead_threads_time += me.cpu_time.total(monotonic_now());
         last = --p.thread_count == 0;
         p.thread_left.wake_all();
         // A signal meant for any thread finds another one.
@@ -341,9 +341,10 @@ Result<WaitResult> wait_for_child(const WaitOptions& o) {
 
 Nanoseconds process_time(Process& p) {
     const SpinGuard guard(p.lock);
+    const Nanoseconds now = monotonic_now();
     Nanoseconds time = p.dead_threads_time;
     for (const Thread& t : p.threads)
-        time += t.run_time;
+        time += t.cpu_time.total(now);
     return time;
 }
 

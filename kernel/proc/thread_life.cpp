@@ -4,6 +4,7 @@
 #include <kernel/base/make.hpp>
 #include <kernel/event/process_source.hpp>
 #include <kernel/proc/ids.hpp>
+#include <kernel/proc/nice.hpp>
 #include <kernel/proc/process.hpp>
 #include <kernel/proc/process_descriptor.hpp>
 #include <kernel/proc/signal.hpp>
@@ -47,6 +48,7 @@ Result<Thread*> make_user_thread(const ThreadStart& start) {
     thread->fs_base = start.set_tls ? start.tls : me.fs_base;
     thread->gs_base = me.gs_base;
     thread->affinity = me.affinity;
+    inherit_nice(*thread, me);
     thread->clear_child_tid = start.clear_id_at_exit;
     thread->store_id_at_start = start.store_id_child;
     std::memcpy(thread->command, me.command, sizeof thread->command);

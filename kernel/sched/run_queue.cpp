@@ -59,9 +59,23 @@ Thread* RunQueue::take(Nanoseconds now) {
             thread->level = kLevelUserFirst;
             return thread;
         }
-    Thread* thread = lists_[level].front();
+    Thread* thread = with_slice_left(lists_[level]);
     remove(*thread);
     return thread;
+}
+
+// Who overran its last slice, be it that the timer's interrupt came late, lets others go first
+// until that is made up for: so shares stay as the slices are.
+Thread* RunQueue::with_slice_left(List<Thread, RunTag>& list) {
+    for (std::uint32_t left = length_.load(std::memory_order_relaxed); left > 0; left--) {
+        Thread& first = *list.front();
+        if (!first.slice_ended())
+            break;
+        first.slice_used -= first.slice.load(std::memory_order_relaxed);
+        List<Thread, RunTag>::remove(first);
+        list.push_back(first);
+    }
+    return list.front();
 }
 
 bool RunQueue::move(Thread& thread) {

@@ -12,7 +12,7 @@ inline constexpr Nanoseconds kPatience = 30'000'000;
 
 class RunQueue {
   public:
-    // At the back of its level, with a whole slice; at the front to go on with what is left of one.
+    // At the back of its level, with a new slice; at the front to go on with what is left of one.
     void put_back(Thread& thread, Nanoseconds now);
     void put_front(Thread& thread);
     // The next thread, or null. The most urgent level comes first; but a program's thread that has
@@ -34,6 +34,7 @@ class RunQueue {
     void put(Thread& thread, bool front);
     void remove(Thread& thread);
     Thread* longest_waiting();
+    Thread* with_slice_left(List<Thread, RunTag>& list);
     SpinLock lock_{"RunQueue"};
     std::array<List<Thread, RunTag>, kLevels> lists_;
     std::atomic<std::uint32_t> bitmap_{0};

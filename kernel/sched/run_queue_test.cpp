@@ -52,6 +52,30 @@ TEST_F(RunQueueTest, NoLevelStarves) {
     EXPECT_GE(turns[2], 200u);
 }
 
+// However late each turn ends, what was used beyond the slice is made up for.
+TEST_F(RunQueueTest, SharesAreAsTheSlices) {
+    constexpr Nanoseconds kLate = 1'000'000;
+    Nanoseconds now = 0;
+    std::array<Nanoseconds, 2> used{};
+    thread(1, kLevelUserLast).slice = slice_of(10);
+    queue.put_back(thread(0, kLevelUserLast), now);
+    queue.put_back(threads[1], now);
+    for (int i = 0; i < 4000; i++) {
+        Thread* next = queue.take(now);
+        ASSERT_TRUE(next);
+        if (next->slice_ended())
+            next->slice_used = 0;
+        const Nanoseconds turn = next->slice - next->slice_used + kLate;
+        used[static_cast<std::size_t>(next - threads.data())] += turn;
+        now += turn;
+        next->slice_used = kLate;
+        next->level = kLevelUserLast;
+        queue.put_back(*next, now);
+    }
+    const double wanted = double(kSlice) / double(slice_of(10));
+    EXPECT_NEAR(double(used[0]) / double(used[1]), wanted, wanted / 10);
+}
+
 TEST_F(RunQueueTest, KernelThreadsGiveWayToNobody) {
     queue.put_back(thread(0, kLevelUserFirst), 0);
     for (Nanoseconds now = 10 * kPatience; now < 20 * kPatience; now += kPatience) {

@@ -103,11 +103,9 @@ Thread* steal_for(const Cpu& cpu) {
     return nullptr;
 }
 
+// What the running thread has used until now.
 void charge(Thread& thread, Nanoseconds now) {
-    const Nanoseconds used = now - thread.switched_in;
-    thread.run_time += used;
-    thread.slice_used += used;
-    thread.switched_in = now;
+    thread.slice_used += thread.cpu_time.stop(now);
 }
 
 }  // namespace
@@ -126,11 +124,12 @@ void schedule() {
     if (current.state.load(std::memory_order_relaxed) != ThreadState::Running) {
         current.slice_used = 0;  // a sleep: a new slice afterwards
     } else if (&current != cpu.idle) {
-        const bool used_up = current.slice_used >= kSlice;
+        const bool used_up = current.slice_ended();
         if (used_up) {
-            current.slice_used = 0;
+            current.slice_used = std::min(
+                current.slice_used - current.slice.load(std::memory_order_relaxed), kSlice);
             if (current.level != kLevelKernel && current.level < kLevelUserLast)
-                current.level++;
+                current.level = current.nice > 0 ? kLevelUserLast : current.level + 1;
         }
         current.state.store(ThreadState::Runnable, std::memory_order_relaxed);
         // A CPU that it may run on gets it when its stack is free: finish_switch().
@@ -153,7 +152,9 @@ void schedule() {
         next = cpu.idle;
     next->state.store(ThreadState::Running, std::memory_order_relaxed);
     next->cpu.store(cpu.number, std::memory_order_relaxed);
-    next->switched_in = now;
+    next->cpu_time.start(now);
+    if (next->slice_ended())
+        next->slice_used = 0;
     if (next == &current) {
         update_timer_interrupt();
         return;
@@ -201,8 +202,9 @@ void update_timer_interrupt() {
     // once, for ever.
     if (!is_idle(cpu) && !cpu.reschedule && !cpu.run_queue->empty()) {
         const Thread& current = *cpu.thread;
-        const Nanoseconds left = current.slice_used < kSlice ? kSlice - current.slice_used : 0;
-        deadline = std::min(deadline, current.switched_in + left);
+        const Nanoseconds slice = current.slice.load(std::memory_order_relaxed);
+        const Nanoseconds left = current.slice_used < slice ? slice - current.slice_used : 0;
+        deadline = std::min(deadline, current.cpu_time.since() + left);
     }
     program_timer(deadline);
 }
@@ -216,9 +218,9 @@ void on_timer_interrupt() {
         cpu.reschedule = cpu.reschedule || !cpu.run_queue->empty();
     } else if (!cpu.run_queue->empty()) {
         charge(current, now);
+        current.cpu_time.start(now);
         call_idle_cpu(cpu);
-        if (current.slice_used >= kSlice || cpu.run_queue->has_urgent(current.urgency()))
-            cpu.reschedule = cpu.reschedule || current.slice_used >= kSlice;
+        cpu.reschedule = cpu.reschedule || current.slice_ended();
     }
     update_timer_interrupt();
 }
@@ -345,6 +347,7 @@ void init_scheduler_on_this_cpu(Cpu& cpu) {
     cpu.idle->cpu = cpu.number;
     cpu.idle->state = ThreadState::Running;
     cpu.idle->on_cpu = true;
+    cpu.idle->cpu_time.start(0);
     cpu.thread = cpu.idle;
 }
 
@@ -407,7 +410,7 @@ Result<Thread*> start_kernel_thread(const char* name, void (*entry)(void*), void
 void yield() {
     const InterruptsOff off;
     Thread& me = *this_cpu().thread;
-    me.slice_used = kSlice;
+    me.slice_used = me.slice.load(std::memory_order_relaxed);
     schedule();
 }
 

@@ -6,8 +6,6 @@
 
 namespace skep::kernel {
 
-inline constexpr Nanoseconds kSlice = 10'000'000;
-
 // Makes the calling context the idle thread of its CPU. Interrupts masked.
 void init_scheduler_on_this_cpu(Cpu& cpu);
 [[noreturn]] void run_idle_loop();

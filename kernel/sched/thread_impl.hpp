@@ -6,6 +6,8 @@
 #include <kernel/base/list.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/proc/signal_state.hpp>
+#include <kernel/sched/cpu_time.hpp>
+#include <kernel/sched/nice.hpp>
 #include <kernel/sched/thread.hpp>
 #include <kernel/sync/held_locks.hpp>
 #include <kernel/sync/wait.hpp>
@@ -66,9 +68,11 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     std::atomic<std::uint32_t> cpu{0};  // where it runs or ran last
     std::uint64_t affinity = ~0ull;     // bit per CPU
     Nanoseconds slice_used = 0;
-    Nanoseconds switched_in = 0;
+    bool slice_ended() const { return slice_used >= slice.load(std::memory_order_relaxed); }
     Nanoseconds queued_at = 0;  // since when its turn is due, while Runnable
-    Nanoseconds run_time = 0;
+    CpuTime cpu_time;
+    std::int8_t nice = 0;                    // under process_lock (proc/nice.hpp), and
+    std::atomic<Nanoseconds> slice{kSlice};  // what follows from it
 
     // Of a program's thread.
     Process* process = nullptr;

@@ -4,6 +4,7 @@
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/mm/physical.hpp>
 #include <kernel/sched/clock.hpp>
+#include <kernel/sched/load.hpp>
 #include <kernel/sysctl/values.hpp>
 
 namespace skep::kernel::sysctl {
@@ -87,8 +88,8 @@ Result<> read_load(Numbers, Value& out) {
         std::uint32_t averages[3];
         std::int64_t scale;
     };
-    constexpr std::int64_t kScale = 2048;
-    return out.put(Load{{0, 0, 0}, kScale});
+    const LoadAverages now = load_averages();
+    return out.put(Load{{now[0], now[1], now[2]}, kLoadScale});
 }
 
 Result<> read_total(Numbers, Value& out) {

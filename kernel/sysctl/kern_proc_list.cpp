@@ -91,6 +91,7 @@ void put_thread(KinfoProc& k, const Thread* t) {
     if (t->on_cpu.load(std::memory_order_relaxed))
         k.cpu = k.last_cpu;
     k.old_cpu = k.old_last_cpu = static_cast<std::uint8_t>(k.last_cpu);
+    k.nice = t->nice;
     put_name(k.thread_name, {t->command, strnlen(t->command, sizeof t->command)});
 }
 
@@ -128,13 +129,14 @@ KinfoProc describe(const Process& p, const Thread* t, Nanoseconds run_time) {
 
 Result<> put_process(Process& p, bool threads, Value& out) {
     const SpinGuard guard(p.lock);
+    const Nanoseconds now = monotonic_now();
     Nanoseconds total = p.dead_threads_time;
     for (const Thread& t : p.threads)
-        total += t.run_time;
+        total += t.cpu_time.total(now);
     if (p.state == ProcessState::Zombie || p.threads.empty())
         return out.put(describe(p, nullptr, total));
     for (const Thread& t : p.threads) {
-        SKEP_TRY(out.put(describe(p, &t, threads ? t.run_time : total)));
+        SKEP_TRY(out.put(describe(p, &t, threads ? t.cpu_time.total(now) : total)));
         if (!threads)
             break;
     }

@@ -272,6 +272,39 @@ bool identity_and_limits() {
     return true;
 }
 
+// setpriority(2), and what ps(1) and uptime(1) show of it.
+bool nice_values() {
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        char process[1088] = {};
+        std::size_t size = sizeof process;
+        const long me = sys(20);
+        const std::int32_t name[] = {1, 14, 1, static_cast<std::int32_t>(me)};  // KERN_PROC_PID
+        const bool fine =
+            sys(100, 0, 0) == 0 && sys(96, 0, 0, 5) == 0 && sys(100, 0, me) == 5 &&
+            sys(202, name, 4, process, &size, 0, 0) == 0 && process[389] == 5 &&  // ki_nice
+            sys(96, 0, 0, 1000) == 0 && sys(100, 0, 0) == 20 && sys(96, 0, 0, -1000) == 0 &&
+            call(100, 0, 0).value == static_cast<std::uint64_t>(-20) &&
+            sys(100, 3, 0) == -kEinval && sys(96, -1, 0, 0) == -kEinval &&
+            sys(100, 0, 99'990) == -kEsrch && sys(96, 0, 99'990, 0) == -kEsrch &&
+            sys(126, 1000, 1000) == 0 && sys(96, 0, 0, -10) == 0;  // setreuid
+        exit_with(fine && sys(96, 0, 0, -11) == -13 ? 3 : 4);      // EACCES
+    }
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 3 << 8);
+    struct {
+        std::uint32_t averages[3], padding;
+        std::int64_t scale;
+    } load{};
+    std::size_t size = sizeof load;
+    const std::int32_t loads[] = {2, 2};  // CTL_VM, VM_LOADAVG
+    EXPECT_CALL(sys(202, loads, 2, &load, &size, 0, 0), 0);
+    EXPECT_CALL(load.scale, 2048);
+    EXPECT(size == sizeof load && load.averages[0] < 64 * 2048);
+    return true;
+}
+
 }  // namespace
 
 void process_cases() {
@@ -286,6 +319,7 @@ void process_cases() {
         {"procctl_reaper", reaping},
         {"login_names", login_names},
         {"ptrace", tracing},
+        {"nice_values", nice_values},
         {"identity", identity_and_limits},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);

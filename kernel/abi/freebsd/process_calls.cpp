@@ -10,6 +10,7 @@
 #include <kernel/mm/layout.hpp>
 #include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
+#include <kernel/proc/nice.hpp>
 #include <kernel/proc/process_descriptor.hpp>
 #include <kernel/proc/signal.hpp>
 #include <kernel/proc/trace.hpp>
@@ -317,11 +318,21 @@ Returns setrlimit(Arguments a) {
     return 0;
 }
 
-Returns getpriority(Arguments) {
-    return 0;
+Result<NiceOf> nice_argument(std::uint64_t which) {
+    constexpr NiceOf kWhich[] = {NiceOf::Process, NiceOf::Group, NiceOf::User};
+    const auto number = static_cast<std::uint32_t>(which);
+    if (number >= std::size(kWhich))
+        return fail(Errno::Inval);
+    return kWhich[number];
 }
-Returns setpriority(Arguments) {
-    return 0;
+Returns getpriority(Arguments a) {
+    const int nice =
+        SKEP_TRY(lowest_nice(SKEP_TRY(nice_argument(a[0])), static_cast<std::int32_t>(a[1])));
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(nice));
+}
+Returns setpriority(Arguments a) {
+    return done(set_nice(SKEP_TRY(nice_argument(a[0])), static_cast<std::int32_t>(a[1]),
+                         static_cast<std::int32_t>(a[2])));
 }
 
 // --- the bases of FS and GS ---
@@ -420,8 +431,6 @@ Returns ptrace(Arguments a) {
     }
 }
 
-constexpr std::string_view kNice = "every nice value is 0";
-
 constexpr Syscall kCalls[] = {
     {1, "exit", 1, exit},
     {2, "fork", 0, fork},
@@ -431,8 +440,8 @@ constexpr Syscall kCalls[] = {
      "exec; no registers, no memory"},
     {59, "execve", 3, execve},
     {66, "vfork", 0, vfork},
-    {96, "setpriority", 3, setpriority, SyscallStatus::Ignored, kNice},
-    {100, "getpriority", 2, getpriority, SyscallStatus::Partial, kNice},
+    {96, "setpriority", 3, setpriority},
+    {100, "getpriority", 2, getpriority},
     {117, "getrusage", 2, getrusage, SyscallStatus::Partial,
      "processor time and resident memory only"},
     {165, "sysarch", 2, sysarch, SyscallStatus::Partial,

@@ -35,7 +35,7 @@ Result<Nanoseconds> read_clock(std::uint64_t clock) {
             if (Process* p = find_process(id))
                 return process_time(*p);
         } else if (const Thread* t = find_thread(id); t && t->process == &current_process()) {
-            return t->run_time;
+            return abi::thread_time(*t);
         }
     }
     return fail(Errno::Inval);

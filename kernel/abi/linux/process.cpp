@@ -288,7 +288,7 @@ Returns getrusage(Arguments a) {
             time = me.children_time;
             break;
         case kThreadOnly:
-            time = current_thread().run_time;
+            time = current_thread().cpu_time.total(monotonic_now());
             break;
         default:
             return fail(Errno::Inval);

@@ -4,6 +4,7 @@
 #include <kernel/dev/random.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/proc/credentials.hpp>
+#include <kernel/sched/load.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -74,6 +75,10 @@ Returns sysinfo(Arguments a) {
     static_assert(sizeof info == 112);
     const MemoryUse memory = memory_use();
     info.uptime = static_cast<std::int64_t>(monotonic_now() / 1'000'000'000);
+    constexpr unsigned kLoadShift = 16;  // SI_LOAD_SHIFT
+    const LoadAverages loads = load_averages();
+    for (std::size_t i = 0; i < loads.size(); i++)
+        info.loads[i] = (std::uint64_t{loads[i]} << kLoadShift) / kLoadScale;
     info.total = memory.total_frames * kPageSize;
     info.free = memory.free_frames * kPageSize;
     info.unit = 1;
@@ -133,7 +138,7 @@ Returns personality(Arguments) {
 
 constexpr Syscall kCalls[] = {
     {63, "uname", 1, uname},
-    {99, "sysinfo", 1, sysinfo, SyscallStatus::Partial, "no load averages"},
+    {99, "sysinfo", 1, sysinfo},
     {135, "personality", 1, personality, SyscallStatus::Partial, "always PER_LINUX"},
     {169, "reboot", 4, reboot_call, SyscallStatus::Partial, "restart, halt and power off"},
     {170, "sethostname", 2, sethostname},

@@ -3,6 +3,7 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/mm/layout.hpp>
+#include <kernel/proc/nice.hpp>
 #include <kernel/proc/process.hpp>
 
 #include <algorithm>
@@ -136,10 +137,24 @@ Returns sched_getparam(Arguments a) {
 Returns sched_priority_limit(Arguments) {
     return 0;
 }
-Returns getpriority(Arguments) {
-    return 20;  // nice 0, as the call encodes it
+
+// --- nice values: a thread's own (setpriority(2), "C library/kernel differences") ---
+
+Result<NiceOf> nice_argument(std::uint64_t which) {
+    constexpr NiceOf kWhich[] = {NiceOf::Thread, NiceOf::Group, NiceOf::User};
+    if (which >= std::size(kWhich))
+        return fail(Errno::Inval);
+    return kWhich[which];
 }
-Returns setpriority(Arguments) {
+Returns getpriority(Arguments a) {
+    const int nice =
+        SKEP_TRY(lowest_nice(SKEP_TRY(nice_argument(a[0])), static_cast<std::int32_t>(a[1])));
+    return static_cast<std::uint64_t>(20 - nice);  // so that it is no error
+}
+Returns setpriority(Arguments a) {
+    constexpr int kMost = 19;
+    SKEP_TRY(set_nice(SKEP_TRY(nice_argument(a[0])), static_cast<std::int32_t>(a[1]),
+                      std::min(static_cast<std::int32_t>(a[2]), kMost)));
     return 0;
 }
 
@@ -156,8 +171,8 @@ Returns rseq(Arguments) {
 
 constexpr Syscall kCalls[] = {
     {24, "sched_yield", 0, sched_yield},
-    {140, "getpriority", 2, getpriority, SyscallStatus::Partial, "every nice value is 0"},
-    {141, "setpriority", 3, setpriority, SyscallStatus::Ignored, "every nice value is 0"},
+    {140, "getpriority", 2, getpriority},
+    {141, "setpriority", 3, setpriority, SyscallStatus::Partial, "no RLIMIT_NICE"},
     {143, "sched_getparam", 2, sched_getparam, SyscallStatus::Partial, "SCHED_OTHER only"},
     {144, "sched_setscheduler", 3, sched_setscheduler, SyscallStatus::Partial, "SCHED_OTHER only"},
     {145, "sched_getscheduler", 1, sched_getscheduler, SyscallStatus::Partial, "SCHED_OTHER only"},

@@ -55,7 +55,7 @@ Result<Nanoseconds> read_clock(std::uint64_t clock) {
         if (clock & kPerThread) {
             const Thread* t = id ? find_thread(id) : &current_thread();
             if (t && t->process == &current_process())
-                return t->run_time;
+                return abi::thread_time(*t);
         } else if (Process* p = id ? find_process(id) : &current_process()) {
             return process_time(*p);
         }

@@ -2,6 +2,7 @@
 #include <kernel/dev/random.hpp>
 #include <kernel/mm/physical.hpp>
 #include <kernel/sched/clock.hpp>
+#include <kernel/sched/load.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/path.hpp>
 #include <kernel/vfs/procfs/proc_vnode.hpp>
@@ -60,7 +61,14 @@ Result<> loadavg(std::int32_t, TextBuilder& text) {
     std::int32_t last = 0;
     for (std::int32_t process = next_process(0); process; process = next_process(process))
         count++, last = process;
-    return text.format("0.00 0.00 0.00 1/{} {}\n", count, last);
+    for (const std::uint32_t average : load_averages()) {
+        constexpr std::uint32_t kHalf = kLoadScale / 200;
+        const std::uint32_t shown = average + kHalf;
+        SKEP_TRY(text.format("{}.", shown / kLoadScale));
+        SKEP_TRY(text.pad(std::uint64_t{shown % kLoadScale} * 100 / kLoadScale, 2, '0'));
+        SKEP_TRY(text.append(" "));
+    }
+    return text.format("{}/{} {}\n", runnable_threads(), count, last);
 }
 
 Result<> machine_stat(std::int32_t, TextBuilder& text) {
@@ -193,9 +201,10 @@ Result<> stat_text(std::int32_t process, TextBuilder& text) {
     SKEP_TRY(text.append({&v.state, 1}));
     // tty_nr tpgid flags minflt cminflt majflt cmajflt; utime stime cutime cstime priority nice
     // threads itrealvalue start
+    constexpr int kPriorityOfNice0 = 20;
     SKEP_TRY(text.format(" {} {} {} 0 -1 0 0 0 0 0 ", v.parent, v.group, v.session));
-    SKEP_TRY(
-        text.format("{} 0 0 0 20 0 {} 0 {} ", v.run_time / kTick, v.threads, v.started / kTick));
+    SKEP_TRY(text.format("{} 0 0 0 {} {} {} 0 {} ", v.run_time / kTick, kPriorityOfNice0 + v.nice,
+                         v.nice, v.threads, v.started / kTick));
     SKEP_TRY(text.format("{} {} 18446744073709551615", v.mapped_bytes, v.resident_pages));
     return text.append(" 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }

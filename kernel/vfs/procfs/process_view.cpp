@@ -52,6 +52,8 @@ Result<ProcessView> view_process(std::int32_t id) {
         view.real_group = process->credentials.real_group;
         view.effective_group = process->credentials.effective_group;
         view.threads = process->thread_count;
+        if (!process->threads.empty())
+            view.nice = process->threads.front()->nice;
     }
     view.started = process->started;
     view.run_time = process_time(*process);
@@ -143,14 +145,11 @@ std::uint32_t view_cpu_count() {
     return cpu_count;
 }
 
-// Read while the CPU goes on: a value from just before or just after its last switch.
 std::uint64_t view_idle_time(std::uint32_t number) {
-    const Cpu& cpu = *cpus[number];
-    const Thread* idle = cpu.idle;
+    const Thread* idle = cpus[number]->idle;
     if (!idle)
         return 0;
-    const Nanoseconds now = monotonic_now(), since = idle->switched_in;
-    return idle->run_time + (cpu.thread == idle && now > since ? now - since : 0);
+    return idle->cpu_time.total(monotonic_now());
 }
 
 Result<> show_cpu(std::uint32_t cpu, TextBuilder& text) {

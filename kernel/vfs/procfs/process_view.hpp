@@ -14,6 +14,7 @@ struct ProcessView {
     std::array<char, 16> command{};
     std::uint32_t real_user = 0, effective_user = 0, real_group = 0, effective_group = 0;
     std::uint32_t threads = 0;
+    int nice = 0;
     std::uint64_t started = 0, run_time = 0;  // nanoseconds; started: of the monotonic clock
     std::uint64_t mapped_bytes = 0, resident_pages = 0;
     std::string_view name() const {
