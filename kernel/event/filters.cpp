@@ -33,8 +33,13 @@ Nanoseconds saturating_multiply(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-Knote::Knote(Kqueue& kqueue, const Kevent& change, File* file, const void* table)
-    : kqueue_(kqueue), file_(file), table_(table), settings_(change), timer_(timer_fired, this) {}
+Knote::Knote(Kqueue& kqueue, EventQueue& queue, const Kevent& change, File* file, const void* table)
+    : kqueue_(kqueue),
+      file_(file),
+      table_(table),
+      queue_(&queue),
+      settings_(change),
+      timer_(timer_fired, this) {}
 
 Result<> Knote::attach() {
     switch (settings_.filter) {
@@ -104,7 +109,7 @@ Result<> Knote::start_timer() {
         const std::int64_t ahead = static_cast<std::int64_t>(amount) - realtime_now();
         deadline_ = now + static_cast<Nanoseconds>(std::max<std::int64_t>(ahead, 0));
         period_ = 0;
-        settings_.flags |= kEventOneshot;
+        with_state([this](EventQueue&) { settings_.flags |= kEventOneshot; });
     } else {
         deadline_ = now + amount;
         period_ = settings_.flags & kEventOneshot ? 0 : std::max<Nanoseconds>(amount, 1);
@@ -124,11 +129,7 @@ void Knote::timer_fired(Timer& timer, void* context) {
         knote.deadline_ += expired * knote.period_;
         timer.arm(next_period(knote.deadline_, 0));
     }
-    {
-        SpinGuard guard(knote.kqueue_.lock_);
-        knote.expirations_ += expired;
-    }
-    knote.kqueue_.activate(knote, 0);
+    knote.kqueue_.activate(knote, {.times = expired});
 }
 
 bool Knote::wants(Events events) const {
@@ -138,11 +139,11 @@ bool Knote::wants(Events events) const {
         case kFilterWrite:
             return events & (kWritable | kHangup | kError);
         case kFilterPoll:
-            return events & (settings_.fflags | kHangup | kError);
+            return events & (interest() | kHangup | kError);
         case kFilterVnode:
-            return events & (settings_.fflags << kVnodeEventShift);
+            return events & (interest() << kVnodeEventShift);
         case kFilterProcess:
-            return events & settings_.fflags;
+            return events & interest();
         case kFilterSignal:
             return events & signal_event(static_cast<unsigned>(settings_.ident));
         default:
@@ -150,24 +151,24 @@ bool Knote::wants(Events events) const {
     }
 }
 
-void Knote::on_events(Events events) {
-    if (!wants(events))
-        return;
-    if (settings_.filter == kFilterSignal) {
-        SpinGuard guard(kqueue_.lock_);
-        expirations_++;
-    }
-    kqueue_.activate(*this, events);
+// update() may be at it. It looks for what it has begun to want afterwards.
+std::uint32_t Knote::interest() const {
+    return std::atomic_ref(const_cast<std::uint32_t&>(settings_.fflags))
+        .load(std::memory_order_relaxed);
 }
 
-// Called in flux, without the kqueue's lock.
+void Knote::on_events(Events events) {
+    if (wants(events))
+        kqueue_.activate(*this, {.events = events, .times = settings_.filter == kFilterSignal});
+}
+
+// Called in flux, without the lock; `out` are the settings as they were under it.
 bool Knote::evaluate(Kevent& out) {
-    {
-        SpinGuard guard(kqueue_.lock_);
-        out = settings_;
-    }
+    const std::uint16_t flags = out.flags;
+    const std::uint32_t fflags = out.fflags;
+    const std::int64_t low_water = out.data;
     out.flags &= static_cast<std::uint16_t>(~(kEventAdd | kEventEnable | kEventReceipt));
-    switch (settings_.filter) {
+    switch (out.filter) {
         case kFilterRead: {
             const Events events = file_->ready(kReadable | kReadHangup);
             out.data = static_cast<std::int64_t>(file_->amount(kReadable));
@@ -176,8 +177,7 @@ bool Knote::evaluate(Kevent& out) {
                 out.flags |= kEventEof;
                 return true;
             }
-            return (events & kReadable) &&
-                   (!(settings_.fflags & kNoteLowWater) || out.data >= settings_.data);
+            return (events & kReadable) && (!(fflags & kNoteLowWater) || out.data >= low_water);
         }
         case kFilterWrite: {
             const Events events = file_->ready(kWritable);
@@ -189,50 +189,44 @@ bool Knote::evaluate(Kevent& out) {
             }
             return events & kWritable;
         }
-        case kFilterPoll: {
-            out.fflags = file_->ready(settings_.fflags);
+        case kFilterPoll:
+            out.fflags = file_->ready(fflags);
             return out.fflags;
-        }
-        case kFilterVnode: {
-            SpinGuard guard(kqueue_.lock_);
-            out.fflags = happened_ >> kVnodeEventShift & settings_.fflags;
-            if (settings_.flags & kEventClear)
-                happened_ = 0;
-            return out.fflags;
-        }
-        case kFilterProcess: {
-            {
-                SpinGuard guard(kqueue_.lock_);
-                out.fflags = std::exchange(happened_, 0) & settings_.fflags;
-            }
+        case kFilterVnode:
+            return with_state([&](EventQueue&) -> bool {
+                out.fflags = happened_ >> kVnodeEventShift & fflags;
+                if (flags & kEventClear)
+                    happened_ = 0;
+                return out.fflags;
+            });
+        case kFilterProcess:
+            with_state([&](EventQueue&) { out.fflags = std::exchange(happened_, 0) & fflags; });
             if (out.fflags & kProcessExit) {
                 out.data = exit_status_of(*process_);
                 out.flags |= kEventEof | kEventOneshot;
             }
             return out.fflags;
-        }
         case kFilterSignal:
-        case kFilterTimer: {
-            SpinGuard guard(kqueue_.lock_);
-            out.data = static_cast<std::int64_t>(std::exchange(expirations_, 0));
-            return out.data;
-        }
-        case kFilterUser: {
-            SpinGuard guard(kqueue_.lock_);
-            if (!triggered_)
-                return false;
-            if (settings_.flags & kEventClear)
-                triggered_ = false;
-            return true;
-        }
+        case kFilterTimer:
+            return with_state([&](EventQueue&) -> bool {
+                out.data = static_cast<std::int64_t>(std::exchange(expirations_, 0));
+                return out.data;
+            });
+        case kFilterUser:
+            return with_state([&](EventQueue&) {
+                if (!triggered_)
+                    return false;
+                out.fflags = settings_.fflags;
+                triggered_ = !(flags & kEventClear);
+                return true;
+            });
         default:
             return false;
     }
 }
 
-// EV_ADD of one that exists, with the kqueue's change lock held.
+// A change to one that exists. With the kqueue's change lock and the lock of its state held.
 void Knote::update(const Kevent& change) {
-    SpinGuard guard(kqueue_.lock_);
     if (!(change.flags & kEventKeepUserData))
         settings_.udata = change.udata;
     settings_.ext = change.ext;
@@ -262,7 +256,7 @@ void Knote::update(const Kevent& change) {
     constexpr std::uint16_t kKept = kEventOneshot | kEventClear | kEventDispatch;
     settings_.flags =
         static_cast<std::uint16_t>((settings_.flags & ~kKept) | (change.flags & kKept));
-    settings_.fflags = change.fflags;
+    std::atomic_ref(settings_.fflags).store(change.fflags, std::memory_order_relaxed);
     settings_.data = change.data;
     if (settings_.filter == kFilterTimer) {
         settings_.flags |= kEventClear;

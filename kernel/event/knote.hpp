@@ -9,6 +9,7 @@
 
 namespace skep::kernel {
 
+class EventQueue;
 class File;
 class Kqueue;
 struct ActiveKnoteTag {};
@@ -17,10 +18,11 @@ class Knote final : public EventSubscriber,
                     public ListNode<FileKnoteTag>,
                     public ListNode<ActiveKnoteTag> {
   public:
-    Knote(Kqueue& kqueue, const Kevent& change, File* file, const void* table);
+    Knote(Kqueue& kqueue, EventQueue& queue, const Kevent& change, File* file, const void* table);
     void on_events(Events events) override;
 
   private:
+    friend class EventQueue;
     friend class Kqueue;
     friend class KnoteList;
     static void timer_fired(Timer&, void* knote);
@@ -32,25 +34,35 @@ class Knote final : public EventSubscriber,
     bool evaluate(Kevent& out);
     void update(const Kevent& change);
     bool wants(Events events) const;
+    std::uint32_t interest() const;
     Result<> start_timer();
+
+    EventQueue& queue() const { return *queue_.load(std::memory_order_acquire); }
+    template <typename Action>
+    auto with_state(Action&& action);  // event_queue.hpp
 
     Kqueue& kqueue_;
     File* const file_;         // READ, WRITE, VNODE, POLL; alive while the knote is attached
     const void* const table_;  // the descriptor table that gave `ident` its meaning; null for epoll
-    Kevent settings_;
     EventSource* source_ = nullptr;
     Ref<RefCounted> process_;  // PROCESS, SIGNAL: keeps source_
     Knote* next_in_bucket_ = nullptr;
 
-    // Under the kqueue's spin lock.
-    bool queued_ = false;   // on the active list
+    // The one that it waits in or waited in last. All that follows is under that one's lock
+    // (with_state()); this changes under the locks of both, and not while in flux.
+    std::atomic<EventQueue*> queue_;
+    Kevent settings_;       // ident and filter never change
+    bool queued_ = false;   // on a list of its queue
     bool in_flux_ = false;  // a thread evaluates it without the lock: it must stay
     bool pending_ = false;  // something happened meanwhile, or while it was disabled
     bool disabled_ = false;
-    bool spent_ = false;             // a delivered ONESHOT, about to be deleted
-    Events happened_ = 0;            // VNODE, PROCESS
-    bool triggered_ = false;         // USER
-    std::uint64_t expirations_ = 0;  // TIMER; of SIGNAL: how many came
+    std::atomic<bool> spent_{false};  // a delivered ONESHOT, about to be deleted
+    bool realtime_ = false;           // which list it goes to; changes only while it is in none
+    Events happened_ = 0;             // VNODE, PROCESS
+    bool triggered_ = false;          // USER
+    std::uint64_t expirations_ = 0;   // TIMER; of SIGNAL: how many came
+
+    // Of the timer's callback; others touch them while it is not armed.
     Nanoseconds deadline_ = 0, period_ = 0;
     Timer timer_;
 };

@@ -1,7 +1,5 @@
 #include <kernel/event/kqueue.hpp>
 
-#include <kernel/sched/clock.hpp>
-
 namespace skep::kernel {
 
 namespace {
@@ -26,7 +24,7 @@ Knote* Kqueue::find(std::int16_t filter, std::uint64_t ident, const File* file) 
 Result<> Kqueue::insert(const Kevent& change, File* file, const void* table) {
     if (closed_)
         return fail(Errno::BadF);
-    Owned<Knote> knote = SKEP_TRY(make_owned<Knote>(*this, change, file, table));
+    Owned<Knote> knote = SKEP_TRY(make_owned<Knote>(*this, queue_, change, file, table));
     knote->disabled_ = change.flags & kEventDisable;
     if (file)
         SKEP_TRY(file->knotes().add(*knote));
@@ -45,16 +43,22 @@ Result<> Kqueue::insert(const Kevent& change, File* file, const void* table) {
 // With change_lock_ held.
 void Kqueue::erase(Knote& knote) {
     knote.detach();  // nobody activates it from here on
-    {
-        SpinGuard guard(lock_);
-        while (knote.in_flux_)
-            (void)flux_.wait(guard, Sleep::Uninterruptible);
-        if (knote.queued_) {
-            List<Knote, ActiveKnoteTag>::remove(knote);
-            queue_.length--;
+    for (;;) {
+        EventQueue& queue = knote.queue();
+        SpinGuard guard(queue.lock);
+        if (&knote.queue() != &queue)
+            continue;
+        if (knote.in_flux_) {
+            queue.flux_waiters++;
+            (void)queue.flux.wait(guard, Sleep::Uninterruptible);
+            queue.flux_waiters--;
+            continue;
         }
+        if (knote.queued_)
+            queue.remove(knote);
         if (knote.spent_)
-            spent_--;
+            spent_.fetch_sub(1, std::memory_order_relaxed);
+        break;
     }
     if (knote.file_)
         knote.file_->knotes().remove(knote);
@@ -82,35 +86,7 @@ void Kqueue::check_now(Knote& knote) {
             break;
     }
     if (worth_a_look)
-        activate(knote, 0);
-}
-
-bool Kqueue::enqueue(Knote& knote) {
-    if (knote.disabled_ || knote.in_flux_) {
-        knote.pending_ = true;
-        return false;
-    }
-    if (!knote.queued_) {
-        knote.queued_ = true;
-        queue_.active.push_back(knote);
-        queue_.length++;
-    }
-    return true;
-}
-
-void Kqueue::activate(Knote& knote, Events events) {
-    {
-        SpinGuard guard(lock_);
-        knote.happened_ |= events;
-        if (!enqueue(knote))
-            return;
-    }
-    wake();
-}
-
-void Kqueue::wake() {
-    queue_.waiters.wake_one();
-    File::events().notify(kReadable);
+        activate(knote, {});
 }
 
 Result<> Kqueue::apply(const Kevent& change, const Ref<File>& file, const void* table) {
@@ -135,20 +111,19 @@ Result<> Kqueue::apply_change(const Kevent& change, const Ref<File>& file, const
         erase(*knote);
         return {};
     }
-    knote->update(change);
+    knote->with_state([&](EventQueue&) { knote->update(change); });
     if ((change.flags & kEventAdd) && change.filter == kFilterTimer)
         SKEP_TRY(knote->start_timer());
-    {
-        SpinGuard spin(lock_);
+    knote->with_state([&](EventQueue&) {
         if (change.flags & kEventDisable)
             knote->disabled_ = true;
         else if (change.flags & (kEventEnable | kEventAdd))
             knote->disabled_ = false;
         if ((change.flags & kEventAdd) && knote->spent_) {
             knote->spent_ = false;
-            spent_--;
+            spent_.fetch_sub(1, std::memory_order_relaxed);
         }
-    }
+    });
     if (!(change.flags & kEventDisable))
         check_now(*knote);
     return {};
@@ -197,12 +172,12 @@ Result<> Kqueue::epoll_modify(std::uint32_t descriptor, const Ref<File>& file, E
     Knote* knote = find(kFilterPoll, descriptor, file.get());
     if (!knote)
         return fail(Errno::NoEnt);
-    knote->update(
-        {.flags = static_cast<std::uint16_t>(flags | kEventAdd), .fflags = events, .udata = udata});
-    {
-        SpinGuard spin(lock_);
+    knote->with_state([&](EventQueue&) {
+        knote->update({.flags = static_cast<std::uint16_t>(flags | kEventAdd),
+                       .fflags = events,
+                       .udata = udata});
         knote->disabled_ = false;
-    }
+    });
     check_now(*knote);
     return {};
 }
@@ -216,164 +191,12 @@ Result<> Kqueue::epoll_remove(std::uint32_t descriptor, const Ref<File>& file) {
     return {};
 }
 
-// With lock_ held, which it gives up around each evaluation. Each knote is looked at once.
-std::size_t Kqueue::collect(std::span<Kevent> out, SpinGuard& guard) {
-    std::size_t found = 0;
-    for (std::uint64_t left = queue_.length; left && found < out.size(); left--) {
-        Knote* knote = queue_.active.pop_front();
-        if (!knote)
-            break;
-        queue_.length--;
-        knote->queued_ = false;
-        if (knote->disabled_) {
-            knote->pending_ = true;
-            continue;
-        }
-        knote->in_flux_ = true;
-        knote->pending_ = false;
-        guard.unlock();
-        Kevent event;
-        const bool report = knote->evaluate(event);
-        guard.relock();
-        knote->in_flux_ = false;
-        const std::uint16_t flags = knote->settings_.flags;
-        bool again = knote->pending_;
-        if (report) {
-            out[found++] = event;
-            if ((flags | event.flags) & kEventOneshot) {
-                knote->disabled_ = knote->spent_ = true;
-                spent_++;
-            } else if (flags & kEventDispatch) {
-                knote->disabled_ = true;
-            }
-            again |= !(flags & kEventClear);
-        }
-        if (again)
-            (void)enqueue(*knote);
-        flux_.wake_all();
-    }
-    return found;
-}
-
-// ONESHOT knotes that were delivered.
-void Kqueue::delete_spent() {
-    MutexGuard guard(change_lock_);
-    for (Knote* head : buckets_)
-        for (Knote *knote = head, *next; knote; knote = next) {
-            next = knote->next_in_bucket_;
-            if (knote->spent_)
-                erase(*knote);
-        }
-}
-
-Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
-    if (out.empty())
-        return 0;
-    std::size_t found = 0;
-    bool spent = false, more = false;
-    {
-        SpinGuard guard(lock_);
-        for (;;) {
-            found = collect(out, guard);
-            // An event may have come for a knote while this thread had it in hand, and then it has
-            // woken nobody.
-            if (found || deadline == 0 || monotonic_now() >= deadline)
-                break;
-            if (!queue_.active.empty())
-                continue;  // it became active while others were looked at
-            if (auto woken = queue_.waiters.wait(guard, Sleep::Interruptible, deadline);
-                !woken && woken.error() != Errno::TimedOut)
-                return fail(woken.error());
-        }
-        spent = spent_;
-        more = !queue_.active.empty();
-    }
-    if (spent)
-        delete_spent();
-    if (more)
-        queue_.waiters.wake_one();  // level-triggered events are for the next thread too
-    return found;
-}
-
-Events Kqueue::ready(Events interest) {
-    SpinGuard guard(lock_);
-    return queue_.active.empty() ? 0 : interest & kReadable;
-}
-
 void Kqueue::on_last_close() {
     MutexGuard guard(change_lock_);
     closed_ = true;
     for (Knote*& head : buckets_)
         while (head)
             erase(*head);
-}
-
-void Kqueue::remove_of_file(File& file, const void* table, std::int64_t descriptor) {
-    MutexGuard guard(change_lock_);
-    for (;;) {
-        Knote* found = nullptr;
-        {
-            SpinGuard list(file.knotes().lock_);
-            for (Knote& knote : file.knotes().knotes_)
-                if (&knote.kqueue_ == this &&
-                    (descriptor < 0 ||
-                     (knote.table_ == table &&
-                      knote.settings_.ident == static_cast<std::uint64_t>(descriptor))))
-                    found = &knote;
-        }
-        if (!found)
-            return;
-        erase(*found);  // only this kqueue's change lock holder removes it
-    }
-}
-
-Result<> KnoteList::add(Knote& knote) {
-    SpinGuard guard(lock_);
-    if (closed_)
-        return fail(Errno::BadF);
-    knotes_.push_back(knote);
-    count_.fetch_add(1, std::memory_order_relaxed);
-    return {};
-}
-
-void KnoteList::remove(Knote& knote) {
-    SpinGuard guard(lock_);
-    List<Knote, FileKnoteTag>::remove(knote);
-    count_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-void KnoteList::remove_descriptor(File& file, const void* table, std::uint32_t descriptor) {
-    if (count_.load(std::memory_order_relaxed) == 0)
-        return;
-    for (;;) {
-        Ref<Kqueue> kqueue;  // it cannot go away while its knote is on this list
-        {
-            SpinGuard guard(lock_);
-            for (Knote& knote : knotes_)
-                if (knote.table_ == table && knote.settings_.ident == descriptor) {
-                    kqueue = Ref<Kqueue>(&knote.kqueue_);
-                    break;
-                }
-        }
-        if (!kqueue)
-            return;
-        kqueue->remove_of_file(file, table, descriptor);
-    }
-}
-
-void KnoteList::close(File& file) {
-    for (;;) {
-        Ref<Kqueue> kqueue;
-        {
-            SpinGuard guard(lock_);
-            closed_ = true;
-            if (Knote* knote = knotes_.front())
-                kqueue = Ref<Kqueue>(&knote->kqueue_);
-        }
-        if (!kqueue)
-            return;
-        kqueue->remove_of_file(file, nullptr, -1);
-    }
 }
 
 }  // namespace skep::kernel

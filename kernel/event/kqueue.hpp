@@ -1,28 +1,18 @@
-// The one event queue of the kernel, after FreeBSD's kqueue; epoll is a view of it.
+// The kernel's one kind of event queue, after FreeBSD's kqueue; epoll is a view of it.
 //
-// Active knotes wait in an EventQueue. A plain kqueue has one, shared by its threads; the scheduled
-// kqueue (SKQ) gives each thread its own and a policy chooses among them where activate() now takes
-// the only one.
-//
-// Locks, in this order: change_lock_ (sleeps; registrations), then event sources' locks, then lock_
-// (spins; the state of knotes). Files are asked for their readiness with none of them held: the
-// knote is "in flux" then, and whoever wants to delete it waits.
+// Locks, in this order: change_lock_ (sleeps; registrations), then event sources' locks, then the
+// locks of EventQueues (spin; the state of knotes). Files are asked for their readiness with none
+// of them held: the knote is "in flux" then, and whoever wants to delete it waits.
 #pragma once
 
 #include <kernel/base/make.hpp>
-#include <kernel/event/knote.hpp>
+#include <kernel/event/event_queue.hpp>
 #include <kernel/vfs/file.hpp>
 
 #include <array>
 #include <span>
 
 namespace skep::kernel {
-
-struct EventQueue {
-    List<Knote, ActiveKnoteTag> active;
-    WaitQueue waiters;
-    std::uint64_t length = 0;
-};
 
 enum class KqueueView : std::uint8_t {
     Kqueue,
@@ -73,11 +63,16 @@ class Kqueue final : public File {
     bool watches(const Kqueue& other, unsigned depth);
     Result<> apply_change(const Kevent& change, const Ref<File>& file, const void* table);
 
-    // With lock_ held. -> whether somebody may have to be woken.
-    bool enqueue(Knote&);
-    void activate(Knote&, Events);
-    void wake();
-    std::size_t collect(std::span<Kevent> out, SpinGuard&);
+    // What a source tells of a knote.
+    struct Activity {
+        Events events = 0;
+        std::uint64_t times = 0;
+    };
+    void activate(Knote&, Activity);
+    void wake(EventQueue&);
+    void collect(EventQueue&, Urgency, std::uint32_t most, std::span<Kevent>& out, SpinGuard&);
+    std::size_t collect(EventQueue&, std::span<Kevent> out, SpinGuard&);
+    void put_back(EventQueue&, Knote&, const Kevent* reported);
     void delete_spent();
 
     const KqueueView view_;
@@ -85,10 +80,8 @@ class Kqueue final : public File {
     std::array<Knote*, kBuckets> buckets_{};
     bool closed_ = false;
 
-    SpinLock lock_{"Kqueue"};
     EventQueue queue_;
-    WaitQueue flux_;
-    std::uint32_t spent_ = 0;
+    std::atomic<std::uint32_t> spent_{0};  // delivered ONESHOT knotes
 };
 
 }  // namespace skep::kernel

@@ -81,7 +81,7 @@ inline constexpr LockKind kSpinLocks[] = {
     {"KnoteList"},
     {"EventSource", true},  // from what happened to the kqueues that watch, and on to those that
                             // watch these; no cycles
-    {"Kqueue"},
+    {"EventQueue", true},   // two to move a knote: the one at the lower address first
     {"poll"},
     {"host name"},
     {"domain name"},
