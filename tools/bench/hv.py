@@ -27,7 +27,7 @@ FIGURES = {
     "harvest": ("dirty log of 512 MiB of 4 KiB pages, of which 16 were written", "ticks", 1, 1, None),
     "ipi": ("IPI to a running vCPU, send to handler", "ticks", 1, 2, None),
     "memory_kib_used": ("hv's memory in use, 4 CPUs and no guest", "MiB", 1024, 4, 8),
-    "memory_kib_taken": ("memory that hv keeps for itself and guests' tables", "MiB", 1024, 4, None),
+    "memory_kib_taken": ("memory that hv keeps from the start", "MiB", 1024, 4, 8),
 }
 
 
