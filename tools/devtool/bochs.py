@@ -21,7 +21,7 @@ TARBALL = "bochs_3.0+dfsg.orig.tar.xz"
 TARBALL_SHA256 = "78f6c73d4a6472d5130a87ab9dc306d02c7c71ed8e25b3a8ef642e2a7acd282b"
 SOURCE_LIST = "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} trixie main\n"
 # Raised when the build below changes, so that old builds are made anew.
-BUILD_REVISION = "2"
+BUILD_REVISION = "3"
 # Where 3.0 is not what the SDM says: file, what is there, what should be.
 CORRECTIONS = [
     # A virtual interrupt waits for RFLAGS.IF (vol. 3, 30.2.2) also when a physical one arrives meanwhile.
@@ -34,6 +34,11 @@ CORRECTIONS = [
     ("cpu/vapic.cc", "if (vector >= vm->rvi) vm->rvi = vector;\n\n  VMX_Evaluate_Pending_Virtual_Interrupts();\n\n  return",
      "if (lapic->highest_priority_int(virr) > vm->rvi) vm->rvi = vector;\n\n"
      "  VMX_Evaluate_Pending_Virtual_Interrupts();\n\n  return"),
+    # With several CPUs an exit or a fault right after an exception's delivery, before its handler's first instruction,
+    # saved the RIP of before (vol. 3, 28.3.3): the loop for one CPU commits it, the loop for several did not.
+    ("cpu/cpu.cc", "void BX_CPU_C::cpu_run_trace(void)\n{\n",
+     "void BX_CPU_C::cpu_run_trace(void)\n{\n  BX_CPU_THIS_PTR prev_rip = RIP;\n"
+     "  BX_CPU_THIS_PTR speculative_rsp = false;\n\n"),
 ]
 CONFIGURE = [
     "--with-nogui", "--without-x11", "--without-sdl2", "--without-wx", "--enable-all-optimizations",
