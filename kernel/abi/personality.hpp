@@ -37,6 +37,9 @@ struct Personality {
     // Fault.
     Result<> (*push_signal_frame)(TrapFrame& frame, const SignalInfo& info,
                                   const SignalAction& action, const SignalSet& mask);
+    // The calling thread ends, or its program: who waits for a robust lock of it is told. Believes
+    // nothing of what the lists say.
+    void (*release_robust_locks)(Thread& thread);
 };
 
 // NoSys, with one rate-limited line in the log.

@@ -347,6 +347,7 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     SKEP_TRY(become_single_threaded());
 
     // No way back from here.
+    process.personality->release_robust_locks(me);
     descriptors->close_for_exec();
     loaded.map->add_user();
     Ref<VmMap> old = loaded.map;
@@ -372,7 +373,8 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     if (old)
         old->remove_user();
     old.reset();
-    me.clear_child_tid = me.robust_list = 0;
+    me.clear_child_tid = 0;
+    me.robust_list = me.robust_private_list = me.robust_inactive = 0;
     process.arguments.clear();
     if (process.arguments.resize(std::min<std::size_t>(arguments.bytes(), kPageSize)))
         std::memcpy(process.arguments.data(), arguments.data(), process.arguments.size());

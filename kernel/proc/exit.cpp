@@ -187,7 +187,7 @@ void leave_to_reaper(Process& child) {
 void exit_user_thread() {
     Thread& me = current_thread();
     Process& p = *me.process;
-    release_robust_futexes(me);
+    p.personality->release_robust_locks(me);
     if (me.clear_child_tid) {
         (void)copy_out(me.clear_child_tid, std::uint32_t{0});
         (void)futex_wake(me.clear_child_tid, true, 1, ~0u);

@@ -9,8 +9,6 @@
 
 namespace skep::kernel {
 
-class Thread;
-
 // Sleeps while the word at `address` is `expected`, until a wake whose mask has a bit in common
 // with `mask`. `shared`: also with other processes, if the word is in a shared mapping. Errors:
 // Again (the word differs), Intr, TimedOut, Fault, Inval (misaligned).
@@ -24,8 +22,5 @@ Result<std::uint32_t> futex_wake(UserAddr address, bool shared, std::uint32_t co
 Result<std::uint32_t> futex_requeue(UserAddr address, UserAddr target, bool shared,
                                     std::uint32_t wake, std::uint32_t move,
                                     std::optional<std::uint32_t> expected);
-// The list of locks that a dying thread holds (Linux's robust list): each is marked and a waiter
-// woken.
-void release_robust_futexes(Thread& thread);
 
 }  // namespace skep::kernel

@@ -44,9 +44,15 @@ Id* find_id(std::int32_t number) {
     return nullptr;
 }
 
+// As owners of FreeBSD's mutexes these say that one died (UMUTEX_RB_OWNERDEAD, _NOTRECOV); there,
+// threads' numbers are all larger.
+bool has_other_meaning(std::int32_t number) {
+    return number == 16 || number == 17;
+}
+
 // A number is free if it names neither process, thread, group nor session.
 bool is_free(std::int32_t number) {
-    if (find_id(number) || find_group(number))
+    if (has_other_meaning(number) || find_id(number) || find_group(number))
         return false;
     for (ProcessGroup& g : groups)
         if (g.session->id == number)

@@ -86,7 +86,9 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     SyscallRestart restart = SyscallRestart::None;
     UserAddr clear_child_tid = 0;
     UserAddr store_id_at_start = 0;
-    UserAddr robust_list = 0;
+    // Where it keeps what locks it holds that are to be freed if it dies: Linux's list; FreeBSD's
+    // lists of shared and of private ones, and the one that is in neither for the moment.
+    UserAddr robust_list = 0, robust_private_list = 0, robust_inactive = 0;
     char command[16] = {};  // prctl(PR_SET_NAME)
 };
 

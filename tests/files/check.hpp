@@ -73,8 +73,9 @@ int in_child(F f) {
 }
 
 extern const Case file_cases[], memory_cases[], event_cases[], socket_cases[], terminal_cases[],
-    process_cases[], timer_cases[], scheduling_cases[];
+    process_cases[], timer_cases[], scheduling_cases[], robust_cases[];
 extern const unsigned file_case_count, memory_case_count, event_case_count, socket_case_count,
-    terminal_case_count, process_case_count, timer_case_count, scheduling_case_count;
+    terminal_case_count, process_case_count, timer_case_count, scheduling_case_count,
+    robust_case_count;
 
 }  // namespace skep::files_test

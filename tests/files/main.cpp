@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
           std::span(event_cases, event_case_count), std::span(socket_cases, socket_case_count),
           std::span(terminal_cases, terminal_case_count),
           std::span(process_cases, process_case_count), std::span(timer_cases, timer_case_count),
-          std::span(scheduling_cases, scheduling_case_count)})
+          std::span(scheduling_cases, scheduling_case_count),
+          std::span(robust_cases, robust_case_count)})
         for (const Case& one : cases) {
             bool wanted = argc == 1;
             for (int i = 1; i < argc; i++)

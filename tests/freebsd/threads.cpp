@@ -19,7 +19,8 @@ enum : int {
     kWaitPrivate = 15,
     kWakePrivate = 16,
     kSemaphoreWait = 23,
-    kSemaphoreWake = 24
+    kSemaphoreWake = 24,
+    kRobustLists = 26
 };
 
 struct Mutex {
@@ -253,6 +254,53 @@ bool own_base() {
     return true;
 }
 
+// Robust mutexes: UMTX_OP_ROBUST_LISTS as libthr asks for it.
+constexpr std::uint32_t kRobust = 0x10, kNotConsistent = 0x20, kOwnerDead = 0x8000'0010,
+                        kNotRecoverable = 0x8000'0011;
+Mutex robust[4];
+std::uint64_t robust_head, robust_private_head, robust_inactive;
+
+void die_with_mutexes(void* argument) {
+    const std::uint64_t lists[3] = {word(&robust_head), word(&robust_private_head),
+                                    word(&robust_inactive)};
+    bool fine = sys(kUmtx, lists, kRobustLists, sizeof lists, 0, 0) == 0;
+    for (Mutex& m : robust)
+        fine = fine && sys(kUmtx, &m, kMutexLock, 0, 0, 0) == 0;
+    robust_head = word(&robust[0]);
+    robust[0].link = word(&robust[1]);
+    robust_private_head = word(&robust[2]);
+    robust_inactive = word(&robust[3]);
+    value = fine ? 1 : 2;
+    end_thread(argument);
+}
+
+bool robust_mutexes() {
+    const std::uint64_t lists[4] = {};
+    EXPECT_CALL(sys(kUmtx, lists, kRobustLists, sizeof lists, 0, 0), -kEinval);
+    EXPECT_CALL(sys(kUmtx, 8, kRobustLists, 24, 0, 0), -kEfault);
+    for (Mutex& m : robust)
+        m.flags = kRobust;
+    value = 0;
+    EXPECT(start_thread(0, die_with_mutexes));
+    EXPECT(join(0));
+    EXPECT_CALL(value, 1);
+    for (const Mutex& m : robust)
+        EXPECT(m.owner == kOwnerDead);
+    constexpr int kTryLock = 4, kMutexWait = 17;
+    EXPECT_CALL(sys(kUmtx, &robust[0], kMutexWait, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &robust[0], kMutexLock, 0, 0, 0), -96);  // EOWNERDEAD
+    EXPECT_CALL(sys(kUmtx, &robust[1], kTryLock, 0, 0, 0), -96);
+    EXPECT_CALL(sys(kUmtx, &robust[0], kMutexUnlock, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &robust[0], kMutexLock, 0, 0, 0), 0);
+    EXPECT_CALL(sys(kUmtx, &robust[0], kMutexUnlock, 0, 0, 0), 0);
+    robust[1].flags |= kNotConsistent;
+    EXPECT_CALL(sys(kUmtx, &robust[1], kMutexUnlock, 0, 0, 0), 0);
+    EXPECT(robust[1].owner == kNotRecoverable);
+    EXPECT_CALL(sys(kUmtx, &robust[1], kMutexLock, 0, 0, 0), -95);  // ENOTRECOVERABLE
+    EXPECT_CALL(sys(kUmtx, &robust[1], kMutexWait, 0, 0, 0), 0);
+    return true;
+}
+
 bool processors() {
     std::uint64_t set[4] = {};
     EXPECT_CALL(sys(487, 3, 1, -1, sizeof set, set), 0);  // CPU_LEVEL_WHICH, CPU_WHICH_TID
@@ -269,7 +317,7 @@ void thread_cases() {
         {"umtx_wait", waits_and_wakes},  {"thr_new", threads_and_a_mutex},
         {"umtx_condition", a_condition}, {"umtx_rwlock", a_rwlock},
         {"umtx_semaphore", a_semaphore}, {"cpuset", processors},
-        {"wrfsbase", own_base},
+        {"umtx_robust", robust_mutexes}, {"wrfsbase", own_base},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

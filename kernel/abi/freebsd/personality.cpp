@@ -4,6 +4,7 @@
 #include <kernel/abi/freebsd/shared_page.hpp>
 #include <kernel/abi/freebsd/signal_frame.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
+#include <kernel/abi/freebsd/umtx.hpp>
 #include <kernel/abi/personality.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
@@ -133,6 +134,7 @@ const Personality freebsd_personality = {
     .start_program = start_program,
     .auxiliary_vector = auxiliary_vector,
     .push_signal_frame = freebsd_abi::push_signal_frame,
+    .release_robust_locks = freebsd_abi::release_robust_mutexes,
 };
 
 }  // namespace skep::kernel

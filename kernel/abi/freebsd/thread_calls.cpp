@@ -2,6 +2,7 @@
 #include <kernel/abi/freebsd/thread_calls.hpp>
 
 #include <kernel/abi/freebsd/tables.hpp>
+#include <kernel/abi/freebsd/umtx.hpp>
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/mm/layout.hpp>
@@ -62,6 +63,8 @@ Returns thr_self(Arguments a) {
 
 // The last thread of a process does not end by it.
 Returns thr_exit(Arguments a) {
+    // Before its memory may go to another use.
+    release_robust_mutexes(current_thread());
     if (a[0]) {
         (void)copy_out(a[0], std::uint64_t{1});
         (void)futex_wake(a[0], true, ~0u, ~0u);
@@ -244,8 +247,7 @@ constexpr Syscall kCalls[] = {
     {334, "sched_rr_get_interval", 2, sched_rr_get_interval},
     {431, "thr_exit", 1, thr_exit},
     {432, "thr_self", 1, thr_self},
-    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial,
-     "no priority protocols; robust lists are accepted and not acted upon; no UMTX_OP_SHM"},
+    {454, "_umtx_op", 5, umtx_op, SyscallStatus::Partial, "no priority protocols; no UMTX_OP_SHM"},
     {455, "thr_new", 2, thr_new, SyscallStatus::Partial, "no THR_SUSPENDED, no priorities"},
     {464, "thr_set_name", 2, thr_set_name},
     {466, "rtprio_thread", 3, rtprio_thread, SyscallStatus::Ignored, kOneClass},

@@ -7,7 +7,6 @@
 #include <kernel/abi/time.hpp>
 #include <kernel/base/vector.hpp>
 #include <kernel/proc/futex.hpp>
-#include <kernel/sched/thread_impl.hpp>
 
 #include <limits>
 
@@ -65,45 +64,6 @@ Result<std::uint64_t> wake_many(UserAddr addresses, std::uint64_t count) {
     return 0;
 }
 
-std::uint32_t my_id() {
-    return static_cast<std::uint32_t>(current_thread().id);
-}
-
-bool is_shared(std::uint32_t flags) {
-    return flags & kMutexShared;
-}
-
-// Waits until the mutex may be free, without taking it.
-Result<> wait_for_mutex(UserAddr mutex, std::uint32_t owner, bool shared, Nanoseconds deadline) {
-    std::uint32_t seen = owner;
-    if (!(owner & kMutexContested)) {
-        if (!SKEP_TRY(exchange_user32(mutex, seen, owner | kMutexContested)))
-            return {};
-        owner |= kMutexContested;
-    }
-    const Result<> waited = futex_wait(mutex, shared, owner, kEveryone, deadline);
-    if (!waited && waited.error() != Errno::Again)
-        return waited;
-    return {};
-}
-
-// Wakes one that sleeps in wait_for_mutex(); with nobody left to wake the mark goes away.
-Result<> wake_mutex(UserAddr mutex, bool shared) {
-    if (SKEP_TRY(futex_wake(mutex, shared, 1, kEveryone)) == 0) {
-        std::uint32_t expected = kMutexContested;
-        SKEP_TRY(exchange_user32(mutex, expected, kMutexUnowned));
-    }
-    return {};
-}
-
-Result<> wait_mutex(UserAddr mutex, Nanoseconds deadline) {
-    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
-    const std::uint32_t owner = SKEP_TRY(load_user32(mutex));
-    if ((owner & ~kMutexContested) == kMutexUnowned)
-        return {};
-    return wait_for_mutex(mutex, owner, is_shared(m.flags), deadline);
-}
-
 // CVWAIT_*: how the timeout of a condition variable is meant.
 Result<Nanoseconds> condition_deadline(UserAddr condition, std::uint64_t flags, UserAddr at) {
     constexpr std::uint64_t kAbsolute = 2, kOwnClock = 4;
@@ -119,38 +79,6 @@ Result<Nanoseconds> condition_deadline(UserAddr condition, std::uint64_t flags, 
 }
 
 }  // namespace
-
-Result<> lock_user_mutex(UserAddr mutex, bool try_only, Nanoseconds deadline) {
-    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
-    for (;;) {
-        std::uint32_t owner = kMutexUnowned;
-        if (SKEP_TRY(exchange_user32(mutex, owner, my_id())))
-            return {};
-        if (owner == kMutexContested) {
-            if (SKEP_TRY(exchange_user32(mutex, owner, my_id() | kMutexContested)))
-                return {};
-            continue;
-        }
-        if ((owner & ~kMutexContested) == my_id() && m.flags & kMutexErrorCheck)
-            return fail(Errno::Deadlk);
-        if (try_only)
-            return fail(Errno::Busy);
-        SKEP_TRY(wait_for_mutex(mutex, owner, is_shared(m.flags), deadline));
-    }
-}
-
-Result<> unlock_user_mutex(UserAddr mutex) {
-    const auto m = SKEP_TRY(copy_in<UserMutex>(mutex));
-    for (;;) {
-        std::uint32_t owner = SKEP_TRY(load_user32(mutex));
-        if ((owner & ~kMutexContested) != my_id())
-            return fail(Errno::Perm);
-        const bool contested = owner & kMutexContested;
-        if (!SKEP_TRY(exchange_user32(mutex, owner, contested ? kMutexContested : kMutexUnowned)))
-            continue;
-        return contested ? wake_mutex(mutex, is_shared(m.flags)) : Result<>();
-    }
-}
 
 Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
     const UserAddr object = a[0];
@@ -193,7 +121,7 @@ Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
         case UmtxOperation::Semaphore2Wake:
             return done(wake_semaphore2(object));
         case UmtxOperation::RobustLists:
-            return 0;  // robust mutexes are not released for a thread that dies with them
+            return done(set_robust_lists(object, a[2]));
         case UmtxOperation::MutexTryLock:
             return done(lock_user_mutex(object, true, 0));
         case UmtxOperation::MutexLock:
@@ -201,10 +129,11 @@ Result<std::uint64_t> umtx_op(const std::uint64_t* a) {
         case UmtxOperation::MutexUnlock:
             return done(unlock_user_mutex(object));
         case UmtxOperation::MutexWait:
-            return done(wait_mutex(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
+            return done(wait_user_mutex(object, SKEP_TRY(timeout_argument(a[3], a[4]))));
         case UmtxOperation::MutexWake:
-        case UmtxOperation::MutexWake2:
-            return done(wake_mutex(object, is_shared(SKEP_TRY(copy_in<UserMutex>(object)).flags)));
+            return done(wake_user_mutex(object, SKEP_TRY(copy_in<UserMutex>(object)).flags));
+        case UmtxOperation::MutexWake2:  // the mutex may have been freed since
+            return done(wake_user_mutex(object, value));
     }
     return fail(Errno::OpNotSupp);
 }

@@ -3,6 +3,8 @@
 #include <kernel/proc/futex.hpp>
 #include <kernel/proc/process.hpp>
 
+#include <utility>
+
 namespace skep::kernel::linux_abi {
 
 namespace {
@@ -71,6 +73,70 @@ Result<> unlock_owned(UserAddr word, bool shared) {
         SKEP_TRY(exchange_user32(word, nobody, 0));
     }
     return {};
+}
+
+namespace {
+
+struct RobustHead {  // struct robust_list_head
+    std::uint64_t next;
+    std::int64_t offset;  // of the word, from an entry
+    std::uint64_t pending;
+};
+static_assert(sizeof(RobustHead) == 24);
+constexpr std::uint64_t kPi = 1;  // in a pointer: its futex lends priority
+
+// `pending`: it was about to be locked or unlocked. A word of 0 then is one that was unlocked,
+// whose waiter may not be woken yet.
+void mark_owner_dead(const Thread& thread, UserAddr word, bool pending, bool pi) {
+    for (;;) {
+        const auto value = load_user32(word);
+        if (!value)
+            return;
+        const bool mine = (*value & kOwner) == static_cast<std::uint32_t>(thread.id);
+        if (!mine && !(pending && !pi && *value == 0))
+            return;
+        if (mine) {
+            std::uint32_t seen = *value;
+            const auto exchanged = exchange_user32(word, seen, (*value & kWaiters) | kOwnerDied);
+            if (!exchanged)
+                return;
+            if (!*exchanged)
+                continue;
+            if (!(*value & kWaiters))
+                return;
+        }
+        (void)futex_wake(word, true, 1, kEveryone);
+        (void)futex_wake(word, false, 1, kEveryone);
+        return;
+    }
+}
+
+}  // namespace
+
+void release_robust_futexes(Thread& thread) {
+    constexpr int kMost = 2048;  // a list may be a ring
+    const UserAddr list = std::exchange(thread.robust_list, 0);
+    if (!list)
+        return;
+    const auto head = copy_in<RobustHead>(list);
+    if (!head)
+        return;
+    auto mark = [&](std::uint64_t entry, bool pending) {
+        mark_owner_dead(thread, (entry & ~kPi) + static_cast<std::uint64_t>(head->offset), pending,
+                        entry & kPi);
+    };
+    std::uint64_t entry = head->next;
+    for (int i = 0; i < kMost && (entry & ~kPi) != list; i++) {
+        // Who is woken may reuse the entry.
+        const auto next = copy_in<std::uint64_t>(entry & ~kPi);
+        if ((entry & ~kPi) != (head->pending & ~kPi))
+            mark(entry, false);
+        if (!next)
+            break;
+        entry = *next;
+    }
+    if (head->pending)
+        mark(head->pending, true);
 }
 
 }  // namespace skep::kernel::linux_abi

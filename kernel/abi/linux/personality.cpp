@@ -1,4 +1,5 @@
 #include <kernel/abi/linux/errno.hpp>
+#include <kernel/abi/linux/owner_futex.hpp>
 #include <kernel/abi/linux/signal_frame.hpp>
 #include <kernel/abi/linux/tables.hpp>
 #include <kernel/abi/personality.hpp>
@@ -86,6 +87,7 @@ const Personality linux_personality = {
     .start_program = start_program,
     .auxiliary_vector = auxiliary_vector,
     .push_signal_frame = linux_abi::push_signal_frame,
+    .release_robust_locks = linux_abi::release_robust_futexes,
 };
 
 }  // namespace skep::kernel

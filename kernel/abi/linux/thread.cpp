@@ -59,14 +59,6 @@ Returns set_robust_list(Arguments a) {
     current_thread().robust_list = a[0];
     return 0;
 }
-Returns get_robust_list(Arguments a) {
-    if (a[0] != 0 && static_cast<std::int32_t>(a[0]) != current_thread().id)
-        return fail(Errno::Perm);
-    SKEP_TRY(copy_out(a[1], current_thread().robust_list));
-    SKEP_TRY(copy_out(a[2], kRobustHeadSize));
-    return 0;
-}
-
 Returns sched_yield(Arguments) {
     yield();
     return 0;
@@ -82,6 +74,23 @@ Result<Thread*> named(std::uint64_t id) {
     if (!t)
         return fail(Errno::Srch);
     return t;
+}
+
+Returns get_robust_list(Arguments a) {
+    const Process& me = current_process();
+    UserAddr list;
+    {
+        const SpinGuard guard(process_lock);
+        const Thread* thread = SKEP_TRY(named(a[0]));
+        const Credentials& its = thread->process->credentials;
+        if (thread->process != &me && me.credentials.effective_user != 0 &&
+            me.credentials.effective_user != its.real_user)
+            return fail(Errno::Perm);
+        list = thread->robust_list;
+    }
+    SKEP_TRY(copy_out(a[2], kRobustHeadSize));
+    SKEP_TRY(copy_out(a[1], list));
+    return 0;
 }
 
 Returns sched_getaffinity(Arguments a) {
@@ -185,7 +194,7 @@ constexpr Syscall kCalls[] = {
     {204, "sched_getaffinity", 3, sched_getaffinity, SyscallStatus::Partial, "64 CPUs"},
     {218, "set_tid_address", 1, set_tid_address},
     {273, "set_robust_list", 2, set_robust_list},
-    {274, "get_robust_list", 3, get_robust_list, SyscallStatus::Partial, "the caller's only"},
+    {274, "get_robust_list", 3, get_robust_list},
     {309, "getcpu", 3, getcpu},
     {324, "membarrier", 3, membarrier, SyscallStatus::Partial, "offers no command"},
     {334, "rseq", 4, rseq, SyscallStatus::Partial, "refused: libraries go without"},
