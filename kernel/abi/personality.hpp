@@ -26,9 +26,9 @@ struct Personality {
     void (*set_result)(TrapFrame& frame, const Result<std::uint64_t>& result);
     // The frame as it was before the call, so that returning makes it again.
     void (*restart_syscall)(TrapFrame& frame);
-    // Adds what every program of the kind finds in its new address space; may be null. The last
-    // page below kUserEnd is the personality's.
-    Result<> (*prepare_map)(VmMap& map);
+    // Adds what every program of the kind finds in its new address space, and says what it may do
+    // there; may be null. The last page below kUserEnd is the personality's.
+    Result<> (*prepare_map)(VmMap& map, const ElfImage& image);
     // The registers and the stack's auxiliary vector of a new program.
     void (*start_program)(TrapFrame& frame, UserAddr stack);
     std::size_t (*auxiliary_vector)(const StackLayout& layout, std::uint64_t (*pairs)[2],

@@ -22,27 +22,6 @@ constexpr std::uint64_t page_up(std::uint64_t a) {
     return page_of(a + kPageSize - 1);
 }
 
-std::uint64_t pte_flags(const MapEntry& e, bool writable) {
-    std::uint64_t flags = Pte::kPresent | Pte::kUser | Pte::kAccessed;
-    if (writable)
-        flags |= Pte::kWrite | Pte::kDirty;
-    if (!(e.protection & kProtExecute))
-        flags |= Pte::kNoExecute;
-    return flags;
-}
-
-bool allows(const MapEntry& e, FaultAccess access) {
-    switch (access) {
-        case FaultAccess::Read:
-            return e.protection != 0;
-        case FaultAccess::Write:
-            return e.protection & kProtWrite;
-        case FaultAccess::Execute:
-            return e.protection & kProtExecute;
-    }
-    return false;
-}
-
 // A user range: page-aligned start, whole pages. Errors: Inval.
 struct Range {
     std::uint64_t start, end;
@@ -178,6 +157,8 @@ Result<std::uint64_t> VmMap::find_gap(const MapRequest& r) {
 Result<std::uint64_t> VmMap::map(const MapRequest& r) {
     if (r.size == 0 || r.size > kUserEnd)
         return fail(Errno::Inval);
+    if (forbidden(r.protection))
+        return fail(Errno::Acces);
     const MutexGuard guard(lock_);
     std::uint64_t start;
     if (r.fixed) {
@@ -253,16 +234,19 @@ void VmMap::drop_pages(std::uint64_t start, std::uint64_t end) {
     release();
 }
 
-Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t protection) {
+Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t protection,
+                        std::optional<std::uint32_t> maximum) {
     const Range range = SKEP_TRY(user_range(start, size));
     if (size == 0)
         return {};
+    if (forbidden(protection))
+        return fail(Errno::Acces);
     const MutexGuard guard(lock_);
     std::uint64_t at = range.start;
     for (std::size_t i = find_index(at); at < range.end; i++) {
         if (i == entries_.size() || entries_[i].start > at)
             return fail(Errno::NoMem);
-        if (protection & ~entries_[i].max_protection)
+        if ((protection | maximum.value_or(0)) & ~entries_[i].max_protection)
             return fail(Errno::Acces);
         at = entries_[i].end;
     }
@@ -273,6 +257,7 @@ Result<> VmMap::protect(std::uint64_t start, std::uint64_t size, std::uint32_t p
     for (; i < entries_.size() && entries_[i].start < range.end; i++) {
         MapEntry& e = entries_[i];
         e.protection = protection;
+        e.max_protection = maximum.value_or(e.max_protection);
         table_.for_each(e.start, e.end, [&](std::uint64_t, Pte& pte, int level) {
             if (level > 1) {  // comes back on demand, from its object
                 pte.value = 0;
@@ -401,123 +386,6 @@ Result<std::uint64_t> VmMap::remap(std::uint64_t start, std::uint64_t old_size,
     return to;
 }
 
-Result<> VmMap::fault(std::uint64_t address, FaultAccess access) {
-    if (address >= kUserEnd)
-        return fail(Errno::Fault);
-    const MutexGuard guard(lock_);
-    const MapEntry* e = find(address);
-    if (!e)
-        return fail(Errno::Fault);
-    if (!allows(*e, access))
-        return fail(Errno::Acces);
-    return resolve(*e, page_of(address), access);
-}
-
-Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess access) {
-    const bool write = access == FaultAccess::Write;
-    int level;
-    Pte* pte = table_.find(page, &level);
-    if (pte && level == 1 && pte->hidden()) {
-        pte->value =
-            (pte->value & ~(Pte::kHidden | Pte::kNoExecute | Pte::kWrite)) | pte_flags(e, false);
-    }
-    if (pte && pte->present()) {
-        if (access == FaultAccess::Execute)
-            pte->value &= ~Pte::kNoExecute;
-        if (write && !pte->writable()) {
-            if (!e.shared)
-                return copy_for_write(e, page, *pte);
-            if (pte->counted() && e.object) {
-                const ObjectPage same =
-                    SKEP_TRY(e.object->page((e.offset + (page - e.start)) / kPageSize, true));
-                if (same.counted)
-                    release_frame(same.frame);
-            }
-            pte->value |= Pte::kWrite | Pte::kDirty;
-        }
-        forget_page_here(*this, page);
-        return {};
-    }
-
-    if (!e.object) {
-        pte = SKEP_TRY(table_.make(page, 1));
-        const PhysAddr frame = SKEP_TRY(allocate_zeroed_frame());
-        pte->value = frame.value | pte_flags(e, e.protection & kProtWrite);
-        resident_.fetch_add(1, std::memory_order_relaxed);
-        return {};
-    }
-
-    const std::uint64_t index = (e.offset + (page - e.start)) / kPageSize;
-    auto shown = e.object->page(index, write && e.shared);
-    if (!shown) {
-        const bool memory = shown.error() == Errno::NoMem || shown.error() == Errno::NoSpc;
-        return fail(memory ? Errno::NoMem : Errno::Io);
-    }
-    const std::uint64_t in_run = index & ((std::uint64_t{1} << shown->order) - 1);
-
-    constexpr unsigned kLargeOrder = 9;
-    const std::uint64_t large = page & ~(kLargePageSize - 1);
-    if (e.shared && !shown->counted && shown->order >= kLargeOrder && large >= e.start &&
-        large + kLargePageSize <= e.end && (e.offset + (large - e.start)) % kLargePageSize == 0) {
-        auto entry = table_.make(page, 2);
-        if (entry && !(*entry)->present()) {
-            const std::uint64_t run =
-                shown->frame.value + (in_run * kPageSize & ~(kLargePageSize - 1));
-            (*entry)->value =
-                run | pte_flags(e, e.protection & kProtWrite) | Pte::kLarge | Pte::kUncounted;
-            return {};
-        }
-    }
-
-    PhysAddr frame = shown->frame + in_run * kPageSize;
-    bool counted = shown->counted;
-    auto made = table_.make(page, 1);
-    if (made && write && !e.shared) {
-        auto copy = allocate_user_frame();
-        if (copy)
-            std::memcpy(direct_map(*copy), direct_map(frame), kPageSize);
-        else
-            made = fail(copy.error());
-        if (counted)
-            release_frame(frame);
-        if (made)
-            frame = *copy;
-        counted = copy.has_value();
-    } else if (!made && counted) {
-        release_frame(frame);
-    }
-    if (!made)
-        return fail(made.error());
-    (*made)->value = frame.value |
-                     pte_flags(e, write || (e.shared && !counted && e.protection & kProtWrite)) |
-                     (counted ? 0 : Pte::kUncounted) |
-                     (shown->uncached ? Pte::kCacheDisable | Pte::kWriteThrough : 0);
-    if (counted)
-        resident_.fetch_add(1, std::memory_order_relaxed);
-    return {};
-}
-
-Result<> VmMap::copy_for_write(const MapEntry& e, std::uint64_t page, Pte& pte) {
-    const PhysAddr old = pte.address();
-    const Frame* record = pte.counted() ? frame_of(old) : nullptr;
-    if (record && record->kind == FrameKind::Allocated &&
-        record->uses.load(std::memory_order_acquire) == 1) {
-        pte.value = old.value | pte_flags(e, true);
-        forget_page_here(*this, page);
-        return {};
-    }
-    const PhysAddr copy = SKEP_TRY(allocate_user_frame());
-    std::memcpy(direct_map(copy), direct_map(old), kPageSize);
-    const bool counted = pte.counted();
-    pte.value = copy.value | pte_flags(e, true);
-    flush_tlb(*this, page, page + kPageSize);
-    if (counted)
-        release_frame(old);
-    else
-        resident_.fetch_add(1, std::memory_order_relaxed);
-    return {};
-}
-
 Result<> VmMap::fork_entry(const MapEntry& e, VmMap& child) {
     if (e.inherit == Inherit::Nothing)
         return {};
@@ -544,6 +412,7 @@ Result<> VmMap::fork_entry(const MapEntry& e, VmMap& child) {
 Result<Ref<VmMap>> VmMap::fork() {
     Ref<VmMap> child = SKEP_TRY(create());
     const MutexGuard guard(lock_);
+    child->write_xor_execute_ = write_xor_execute_.load();
     child->brk_start_ = brk_start_;
     child->brk_ = brk_;
     Result<> result;
@@ -568,6 +437,20 @@ Result<> VmMap::set_brk(std::uint64_t to) {
         SKEP_TRY(unmap(end, from - end));
     brk_ = to;
     return {};
+}
+
+Result<> VmMap::set_write_xor_execute(bool on) {
+    const MutexGuard guard(lock_);
+    write_xor_execute_ = on;
+    for (const MapEntry& e : entries_)
+        if (forbidden(e.protection))
+            return fail(Errno::Acces);
+    return {};
+}
+
+bool VmMap::forbidden(std::uint32_t protection) const {
+    constexpr std::uint32_t kBoth = kProtWrite | kProtExecute;
+    return (protection & kBoth) == kBoth && write_xor_execute_.load(std::memory_order_relaxed);
 }
 
 Result<VmMap::SharedPlace> VmMap::shared_place(std::uint64_t address) {

@@ -13,6 +13,7 @@
 #include <kernel/sync/wait.hpp>
 
 #include <atomic>
+#include <optional>
 
 namespace skep::kernel {
 
@@ -59,11 +60,17 @@ class VmMap : public RefCounted {
   public:
     static Result<Ref<VmMap>> create();
 
-    // -> address. Errors: Inval, NoMem (also: too many mappings, no gap), Exist.
+    // -> address. Errors: Inval, NoMem (also: too many mappings, no gap), Exist, Acces (W^X).
     Result<std::uint64_t> map(const MapRequest&);
     Result<> unmap(std::uint64_t start, std::uint64_t size);
-    // NoMem if part of the range is not mapped, Acces beyond max_protection.
-    Result<> protect(std::uint64_t start, std::uint64_t size, std::uint32_t protection);
+    // NoMem if part of the range is not mapped, Acces beyond max_protection or W^X. `maximum`: what
+    // may be asked for from now on.
+    Result<> protect(std::uint64_t start, std::uint64_t size, std::uint32_t protection,
+                     std::optional<std::uint32_t> maximum = {});
+    // From now on nothing becomes both writable and executable, in children too. Acces: something
+    // is already.
+    Result<> set_write_xor_execute(bool on);
+    bool write_xor_execute() const { return write_xor_execute_.load(std::memory_order_relaxed); }
     // Private pages become zeros (or the file's) again.
     Result<> discard(std::uint64_t start, std::uint64_t size);
     // mremap: -> new address. `may_move` or `fixed_to` != 0.
@@ -128,6 +135,7 @@ class VmMap : public RefCounted {
     Result<> split_at(std::uint64_t address);
     void try_merge(std::size_t index);
     Result<std::uint64_t> find_gap(const MapRequest&);
+    bool forbidden(std::uint32_t protection) const;
     Result<> unmap_locked(std::uint64_t start, std::uint64_t end);
     void drop_pages(std::uint64_t start, std::uint64_t end);
     Result<> resolve(const MapEntry&, std::uint64_t page, FaultAccess);
@@ -143,6 +151,7 @@ class VmMap : public RefCounted {
     static constexpr std::uint64_t kMapTop = 0x7fff'0000'0000;  // mappings without a wish go below
     std::uint64_t full_from_ = kMapTop;  // between here and kMapTop nothing is free
     std::uint64_t brk_start_ = 0, brk_ = 0;
+    std::atomic<bool> write_xor_execute_{false};
     std::uint64_t mapped_ = 0;
     std::atomic<std::uint64_t> resident_{0};
     std::atomic<std::uint32_t> users_{0};

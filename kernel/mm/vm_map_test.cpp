@@ -57,6 +57,35 @@ TEST_F(VmMapTest, FaultsSayWhatIsWrong) {
     EXPECT_EQ(map_->fault(~0ull, FaultAccess::Read), std::unexpected(Errno::Fault));
 }
 
+TEST_F(VmMapTest, NothingIsBothWritableAndExecutable) {
+    constexpr std::uint32_t kBoth = kProtWrite | kProtExecute;
+    const MapRequest plain{.address = kBase, .size = 2 * kPageSize, .fixed = true};
+    MapRequest both = plain;
+    both.protection = kBoth;
+    ASSERT_TRUE(map_->map(both));
+    EXPECT_EQ(map_->set_write_xor_execute(true), std::unexpected(Errno::Acces));
+    ASSERT_TRUE(map_->map(plain));
+    EXPECT_TRUE(map_->set_write_xor_execute(true));
+    EXPECT_EQ(map_->map(both), std::unexpected(Errno::Acces));
+    EXPECT_EQ(map_->protect(kBase, kPageSize, kBoth), std::unexpected(Errno::Acces));
+    EXPECT_TRUE(map_->covers(kBase, 2 * kPageSize));  // what was there is still there
+    EXPECT_TRUE(map_->protect(kBase, kPageSize, kProtRead | kProtExecute));
+    const auto child = *map_->fork();
+    EXPECT_EQ(child->protect(kBase, kPageSize, kBoth), std::unexpected(Errno::Acces));
+    EXPECT_TRUE(child->set_write_xor_execute(false));
+    EXPECT_TRUE(child->protect(kBase, kPageSize, kBoth));
+}
+
+TEST_F(VmMapTest, TheMaximumOnlyShrinks) {
+    ASSERT_TRUE(map_->map({.address = kBase, .size = 2 * kPageSize, .fixed = true}));
+    EXPECT_TRUE(map_->protect(kBase, kPageSize, kProtRead, kProtRead));
+    EXPECT_EQ(map_->protect(kBase, kPageSize, kProtRead | kProtWrite),
+              std::unexpected(Errno::Acces));
+    EXPECT_EQ(map_->protect(kBase, kPageSize, kProtRead, kProtRead | kProtWrite),
+              std::unexpected(Errno::Acces));
+    EXPECT_TRUE(map_->protect(page(1), kPageSize, kProtRead | kProtWrite));
+}
+
 TEST_F(VmMapTest, GapsAreFoundFromTheTopAndHintsObeyed) {
     const auto a = map_->map({.size = kPageSize}), b = map_->map({.size = 3 * kPageSize});
     ASSERT_TRUE(a && b);

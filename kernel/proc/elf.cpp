@@ -21,24 +21,28 @@ bool read(std::span<const std::byte> bytes, std::uint64_t at, T& out) {
     return true;
 }
 
-// Notes that lie in `head` (linkers put them first): NT_FREEBSD_ABI_TAG has the name "FreeBSD" and
-// type 1.
-bool has_freebsd_note(std::span<const std::byte> head, const Elf64_Phdr& header) {
+// Notes that lie in `head` (linkers put them first), of the name "FreeBSD" (sys/elf_common.h).
+void read_freebsd_notes(std::span<const std::byte> head, const Elf64_Phdr& header,
+                        ElfImage& image) {
+    constexpr std::uint32_t kAbiTag = 1, kFeatures = 4, kWriteExecuteNeeded = 4;
     constexpr std::string_view kName{"FreeBSD", 8};
     for (std::uint64_t at = header.p_offset;
          at + sizeof(Elf64_Nhdr) <= header.p_offset + header.p_filesz;) {
         Elf64_Nhdr note;
         if (!read(head, at, note))
-            return false;
+            return;
         at += sizeof note;
-        if (note.n_type == NT_GNU_ABI_TAG && note.n_namesz == kName.size() &&
-            at + kName.size() <= head.size() &&
-            std::memcmp(head.data() + at, kName.data(), kName.size()) == 0)
-            return true;
-        at += ((std::uint64_t{note.n_namesz} + 3) & ~3ull) +
-              ((std::uint64_t{note.n_descsz} + 3) & ~3ull);
+        const std::uint64_t description = at + ((std::uint64_t{note.n_namesz} + 3) & ~3ull);
+        if (note.n_namesz == kName.size() && at + kName.size() <= head.size() &&
+            std::memcmp(head.data() + at, kName.data(), kName.size()) == 0) {
+            image.freebsd_note = image.freebsd_note || note.n_type == kAbiTag;
+            std::uint32_t features = 0;
+            if (note.n_type == kFeatures && note.n_descsz == sizeof features &&
+                read(head, description, features))
+                image.needs_write_execute = features & kWriteExecuteNeeded;
+        }
+        at = description + ((std::uint64_t{note.n_descsz} + 3) & ~3ull);
     }
-    return false;
 }
 
 Result<> add_segment(ElfImage& image, const Elf64_Phdr& h, std::uint64_t file_size) {
@@ -97,7 +101,7 @@ Result<ElfImage> parse_elf(std::span<const std::byte> head, std::uint64_t file_s
                 image.interpreter_size = h.p_filesz;
                 break;
             case PT_NOTE:
-                image.freebsd_note = image.freebsd_note || has_freebsd_note(head, h);
+                read_freebsd_notes(head, h, image);
                 break;
             default:
                 break;

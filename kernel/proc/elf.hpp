@@ -19,6 +19,7 @@ struct ElfImage {
     std::uint8_t os_abi = 0;
     bool position_independent = false;
     bool freebsd_note = false;
+    bool needs_write_execute = false;  // NT_FREEBSD_FCTL_WXNEEDED
     std::uint64_t entry = 0;
     std::uint64_t headers_address = 0;  // of the program headers in memory, 0 if in no segment
     std::uint16_t header_count = 0;

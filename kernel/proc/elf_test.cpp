@@ -92,6 +92,12 @@ TEST_F(Elf, FindsTheFreeBsdNote) {
     std::memcpy(all.data() + 0x800, &note, sizeof note);
     std::memcpy(all.data() + 0x800 + sizeof note, "FreeBSD", 8);
     EXPECT_TRUE(parse_elf(all, 0x2000)->freebsd_note);
+    EXPECT_FALSE(parse_elf(all, 0x2000)->needs_write_execute);
+    const Elf64_Nhdr features{8, 4, 4};  // NT_FREEBSD_FEATURE_CTL
+    std::memcpy(all.data() + 0x800, &features, sizeof features);
+    all[0x800 + sizeof features + 8] = std::byte{4};
+    EXPECT_TRUE(parse_elf(all, 0x2000)->needs_write_execute);
+    EXPECT_FALSE(parse_elf(all, 0x2000)->freebsd_note);
     std::memcpy(all.data() + 0x800 + sizeof note, "GNUxxxx", 8);
     EXPECT_FALSE(parse_elf(all, 0x2000)->freebsd_note);
 }

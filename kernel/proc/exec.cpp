@@ -342,7 +342,7 @@ Result<> run(const Actor& actor, Program program, std::string_view path, StringL
     if (!personality)
         return fail(Errno::NoExec);
     if (personality->prepare_map)
-        SKEP_TRY(personality->prepare_map(*loaded.map));
+        SKEP_TRY(personality->prepare_map(*loaded.map, loaded.image));
     Ref<DescriptorTable> descriptors = SKEP_TRY(process.descriptors->copy());
     SKEP_TRY(become_single_threaded());
 

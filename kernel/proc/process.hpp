@@ -56,6 +56,16 @@ struct ResourceLimit {
     std::uint64_t current = kUnlimited, maximum = kUnlimited;
 };
 
+// FreeBSD's procctl(2) on what a program may do with its memory; kept over fork and exec.
+struct MemoryPolicy {
+    bool permits_write_execute = false, denies_write_execute_at_exec = false;
+    enum class Maximum : std::uint8_t {
+        Default,  // what is mapped may become anything
+        Implied,  // no more than it was mapped with, unless PROT_MAX says so
+        Never     // the same as Default, whatever the default is
+    } maximum = Maximum::Default;
+};
+
 struct GroupTag {};
 struct SiblingTag {};
 struct AllTag {};
@@ -142,6 +152,7 @@ class Process : public RefCounted,
     bool dumpable = true;
     bool no_new_privileges = false;
     bool child_subreaper = false;
+    MemoryPolicy memory_policy;  // under process_lock, as its map's
 
     // --- under process_lock ---
     Signal parent_death_signal = Signal::None;  // sent to it when its parent ends

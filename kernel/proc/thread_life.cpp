@@ -98,6 +98,7 @@ Result<> copy_process(Process& parent, Process& child, const ForkOptions& option
     child.personality = parent.personality;
     child.executable = parent.executable;
     child.no_new_privileges = parent.no_new_privileges;
+    child.memory_policy = parent.memory_policy;
     std::memcpy(child.command, parent.command, sizeof child.command);
     SKEP_TRY(child.arguments.resize(parent.arguments.size()));
     if (!parent.arguments.empty())

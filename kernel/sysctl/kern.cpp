@@ -1,5 +1,6 @@
 // kern.*: sys/sysctl.h, KERN_*.
 #include <kernel/abi/freebsd/file_types.hpp>
+#include <kernel/abi/freebsd/memory_policy.hpp>
 #include <kernel/abi/freebsd/release.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/dev/random.hpp>
@@ -7,6 +8,7 @@
 #include <kernel/proc/credentials.hpp>
 #include <kernel/proc/exec.hpp>
 #include <kernel/sysctl/values.hpp>
+#include <kernel/vfs/current.hpp>
 #include <kernel/vfs/device.hpp>
 
 #include <algorithm>
@@ -31,6 +33,28 @@ Result<> write_host_name(std::span<const std::byte> fresh) {
     const auto* text = reinterpret_cast<const char*>(fresh.data());
     return set_host_name({text, strnlen(text, fresh.size())});
 }
+
+Result<> read_allow_wx(Numbers, Value& out) {
+    return out.put(std::int32_t{freebsd_abi::allow_write_execute});
+}
+Result<> write_allow_wx(std::span<const std::byte> fresh) {
+    std::int32_t value;
+    if (fresh.size() != sizeof value)
+        return fail(Errno::Inval);
+    std::memcpy(&value, fresh.data(), sizeof value);
+    if (current_caller().superuser()) {
+        freebsd_abi::allow_write_execute = value != 0;
+        return {};
+    }
+    return fail(Errno::Perm);
+}
+constexpr Node kElf64[] = {{.number = 256,
+                            .name = "allow_wx",
+                            .type = Type::Int,
+                            .format = "I",
+                            .read = read_allow_wx,
+                            .write = write_allow_wx}};
+constexpr std::span<const Node> kElf64Nodes = kElf64;
 
 Result<> read_clock_rate(Numbers, Value& out) {
     struct ClockInfo {
@@ -195,6 +219,7 @@ constexpr Node kKern[] = {
     text_node<kCoreFile>(273, "corefile"),
     {.number = 274, .name = "devname", .type = Type::String, .format = "", .ask = read_device_name},
     {.number = 260, .name = "cp_time", .type = Type::Long, .format = "LU", .read = read_cpu_times},
+    tree_node(276, "elf64", kElf64Nodes),
 };
 
 }  // namespace

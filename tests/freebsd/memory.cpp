@@ -1,6 +1,8 @@
 // mmap(2) as rtld, jemalloc and libthr use it: sys/mman.h.
 #include "system.hpp"
 
+#include <initializer_list>
+
 namespace bsd {
 namespace {
 
@@ -173,7 +175,102 @@ bool anonymous_shared_memory() {
     return true;
 }
 
+constexpr int kWxmapControl = 21, kWxmapStatus = 22, kProtmaxControl = 15, kProtmaxStatus = 16,
+              kEacces = 13;
+constexpr int most(int protection) {
+    return protection << 16;
+}
+
+long wx_status() {
+    std::int32_t status = -1;
+    const long r = sys(544, 0, 0, kWxmapStatus, &status);  // procctl(P_PID, own)
+    return r ? r : static_cast<std::uint32_t>(status);
+}
+long set_control(int which, std::int32_t value) {
+    return sys(544, 0, 0, which, &value);
+}
+
+// PROT_MAX(): what a mapping may become, in mmap(2) and mprotect(2).
+bool maximal_protection() {
+    const long base = map(0, 8192, kRead | kWrite | most(kRead | kWrite), kPrivate | kAnonymous);
+    EXPECT(base > 0);
+    EXPECT_CALL(sys(74, base, 4096, kRead | kExecute), -kEacces);
+    EXPECT_CALL(sys(74, base, 4096, kRead | most(kRead)), 0);
+    EXPECT_CALL(sys(74, base, 4096, kRead | kWrite), -kEacces);
+    EXPECT_CALL(sys(74, base + 4096, 4096, kRead | kWrite), 0);
+    EXPECT_CALL(sys(74, base + 4096, 4096, kWrite | most(kRead)), -kEopnotsupp);
+    EXPECT_CALL(sys(74, base + 4096, 4096, kRead | most(kRead | kExecute)), -kEacces);
+    EXPECT_CALL(sys(73, base, 8192), 0);
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(544, 0, 0, kProtmaxStatus, &status), 0);
+    EXPECT_CALL(status, 3);  // PROC_PROTMAX_NOFORCE
+    EXPECT_CALL(set_control(kProtmaxControl, 1), 0);
+    EXPECT_CALL(sys(544, 0, 0, kProtmaxStatus, &status), 0);
+    EXPECT(static_cast<std::uint32_t>(status) == 0x8000'0001);
+    const long tight = map(0, 4096, kRead, kPrivate | kAnonymous);
+    const long refused = sys(74, tight, 4096, kRead | kWrite);
+    EXPECT_CALL(set_control(kProtmaxControl, 3), 0);
+    EXPECT_CALL(set_control(kProtmaxControl, 4), -kEinval);
+    EXPECT_CALL(refused, -kEacces);
+    return true;
+}
+
+// W^X: allowed as it comes, forbidden after exec if asked for, or if the system says so.
+bool write_xor_execute() {
+    EXPECT_CALL(wx_status(), 0);
+    const long base = map(0, 4096, kRead | kWrite | kExecute, kPrivate | kAnonymous);
+    EXPECT(base > 0);
+    EXPECT_CALL(sys(73, base, 4096), 0);
+    EXPECT_CALL(set_control(kWxmapControl, 0), -kEinval);
+    for (const bool by_system : {false, true}) {
+        std::int32_t allow = 0;
+        const char name[] = "kern.elf64.allow_wx";
+        if (by_system)
+            EXPECT_CALL(sys(570, name, sizeof name - 1, 0, 0, &allow, sizeof allow), 0);
+        const auto child = call(2);
+        if (!child.failed && child.value == 0) {
+            if (!by_system && (set_control(kWxmapControl, 2) != 0 || wx_status() != 2))
+                exit_with(23);
+            const char* const arguments[] = {"w^x", nullptr};
+            sys(59, "/root/program", arguments, arguments + 1);
+            exit_with(24);
+        }
+        std::int32_t status = 0;
+        const long waited = sys(7, child.value, &status, 0, 0);
+        allow = 1;
+        if (by_system)
+            EXPECT_CALL(sys(570, name, sizeof name - 1, 0, 0, &allow, sizeof allow), 0);
+        EXPECT_CALL(waited, child.signed_value());
+        EXPECT_CALL(status, 21 << 8);
+    }
+    return true;
+}
+
 }  // namespace
+
+bool lives_with_wxorx() {
+    EXPECT(wx_status() & 0x8000'0000);  // PROC_WXORX_ENFORCE
+    constexpr int kAll = kRead | kWrite | kExecute;
+    EXPECT_CALL(map(0, 4096, kAll, kPrivate | kAnonymous), -kEacces);
+    const long base = map(0, 4096, kRead | kWrite, kPrivate | kAnonymous);
+    EXPECT(base > 0);
+    EXPECT_CALL(sys(74, base, 4096, kAll), -kEacces);
+    reinterpret_cast<volatile std::uint8_t*>(base)[0] = 0xc3;  // ret
+    EXPECT_CALL(sys(74, base, 4096, kRead | kExecute), 0);
+    reinterpret_cast<void (*)()>(base)();
+    // A child lives with it too, until it is let off.
+    const auto child = call(2);
+    if (!child.failed && child.value == 0)
+        exit_with(map(0, 4096, kAll, kPrivate | kAnonymous) == -kEacces &&
+                          set_control(kWxmapControl, 1) == 0 && !(wx_status() & 0x8000'0000) &&
+                          sys(74, base, 4096, kAll) == 0
+                      ? 25
+                      : 26);
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 25 << 8);
+    return true;
+}
 
 void memory_cases() {
     const Case cases[] = {
@@ -189,6 +286,8 @@ void memory_cases() {
         {"map_file", a_file_shared},
         {"shm_anon", anonymous_shared_memory},
         {"minherit", inheritance},
+        {"prot_max", maximal_protection},
+        {"w_xor_x", write_xor_execute},
     };
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

@@ -58,6 +58,8 @@ extern "C" std::uint64_t rtld_main(std::uint64_t* stack, void (**at_exit)()) {
                           start.find(3) == word(&__ehdr_start) + __ehdr_start.e_phoff
                       ? 11
                       : 12);
+    if (equal(start.argument(0), "w^x"))
+        exit_with(lives_with_wxorx() ? 21 : 22);
     *at_exit = cleanup;
     auxiliary_cases();
     sysctl_cases();

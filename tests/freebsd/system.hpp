@@ -133,5 +133,7 @@ void thread_cases();
 void event_cases();
 void casper_cases();
 void sysv_cases();
+// In a program that was started under W^X.
+bool lives_with_wxorx();
 
 }  // namespace bsd

@@ -87,7 +87,8 @@ TEST(FreeBsdMemory, FlagsThatDoNotGoTogether) {
 }
 
 TEST(FreeBsdMemory, ProtMax) {
-    EXPECT_EQ(protection_argument(3)->maximum, 7u);
+    EXPECT_FALSE(protection_argument(3)->maximum);
+    EXPECT_EQ(map_request(0, 1, 3, 0x1002)->max_protection, 7u);
     EXPECT_EQ(protection_argument(1 | 3 << 16)->maximum, 3u);
     EXPECT_EQ(protection_argument(2 | 1 << 16).error(), Errno::OpNotSupp);
     EXPECT_EQ(protection_argument(8).error(), Errno::Inval);

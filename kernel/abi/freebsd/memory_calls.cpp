@@ -1,6 +1,7 @@
 // FreeBSD calls on memory: sys/mman.h.
 #include <kernel/abi/arguments.hpp>
 #include <kernel/abi/freebsd/memory_flags.hpp>
+#include <kernel/abi/freebsd/memory_policy.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/abi/memory.hpp>
 #include <kernel/mm/layout.hpp>
@@ -29,6 +30,8 @@ Returns mmap(Arguments a) {
     const std::int32_t descriptor = static_cast<std::int32_t>(a[4]);
     const std::uint64_t in_page = a[5] % kPageSize;
     MapRequest request = SKEP_TRY(map_request(a[0], a[1], a[2], a[3]));
+    if (!SKEP_TRY(protection_argument(a[2])).maximum)
+        request.max_protection = implied_maximum(request.protection);
     const MapKind kind = SKEP_TRY(map_kind(a[2], a[3], descriptor, a[5]));
     if (request.fixed && request.address % kPageSize != in_page)
         return fail(Errno::Inval);
@@ -56,10 +59,10 @@ Returns munmap(Arguments a) {
 }
 
 Returns mprotect(Arguments a) {
-    const std::uint32_t protection = SKEP_TRY(protection_argument(a[2])).now;
+    const Protection wanted = SKEP_TRY(protection_argument(a[2]));
     const PageRange range = SKEP_TRY(page_range(a[0], a[1]));
     if (range.size)
-        SKEP_TRY(map().protect(range.start, range.size, protection));
+        SKEP_TRY(map().protect(range.start, range.size, wanted.now, wanted.maximum));
     return 0;
 }
 
@@ -131,7 +134,7 @@ constexpr Syscall kCalls[] = {
     {69, "sbrk", 1, refused},
     {70, "sstk", 1, refused},
     {73, "munmap", 2, munmap},
-    {74, "mprotect", 3, mprotect, SyscallStatus::Partial, "PROT_MAX is for mmap only"},
+    {74, "mprotect", 3, mprotect},
     {75, "madvise", 3, madvise, SyscallStatus::Partial, "MADV_FREE acts; hints are accepted"},
     {78, "mincore", 3, mincore, SyscallStatus::Partial, "MINCORE_INCORE only"},
     {203, "mlock", 2, nothing, SyscallStatus::Ignored, kNoPaging},

@@ -16,7 +16,10 @@ Result<Protection> protection_argument(std::uint64_t argument) {
     const std::uint32_t now = bits & kAllProtection, maximum = bits >> kMaximumShift;
     if (maximum && now & ~maximum)
         return fail(Errno::OpNotSupp);
-    return Protection{now, maximum ? maximum : kAllProtection};
+    Protection wanted{now, {}};
+    if (maximum)
+        wanted.maximum = maximum;
+    return wanted;
 }
 
 Result<MapKind> map_kind(std::uint64_t protection, std::uint64_t flags, std::int32_t descriptor,
@@ -54,7 +57,7 @@ Result<MapRequest> map_request(std::uint64_t address, std::uint64_t size, std::u
     MapRequest request{.address = address,
                        .size = size,
                        .protection = wanted.now,
-                       .max_protection = wanted.maximum};
+                       .max_protection = wanted.maximum.value_or(kAllProtection)};
     request.shared = flags & kMapShared;
     request.fixed = flags & kMapFixed;
     request.replace = !(flags & kMapExclusive);

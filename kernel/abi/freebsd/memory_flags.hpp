@@ -3,6 +3,8 @@
 
 #include <kernel/mm/vm_map.hpp>
 
+#include <optional>
+
 namespace skep::kernel::freebsd_abi {
 
 enum : std::uint32_t {
@@ -19,7 +21,8 @@ enum : std::uint32_t {
 };
 
 struct Protection {
-    std::uint32_t now, maximum;
+    std::uint32_t now;
+    std::optional<std::uint32_t> maximum;  // if it was named
 };
 // PROT_* with PROT_MAX(). Inval; NotSup as OpNotSupp: more wanted than allowed later.
 Result<Protection> protection_argument(std::uint64_t protection);

@@ -1,5 +1,6 @@
 // The native personality: how FreeBSD/amd64 programs start and call the kernel (System V psABI;
 // sys/elf_common.h, amd64/amd64/exec_machdep.c for the registers).
+#include <kernel/abi/freebsd/memory_policy.hpp>
 #include <kernel/abi/freebsd/release.hpp>
 #include <kernel/abi/freebsd/shared_page.hpp>
 #include <kernel/abi/freebsd/signal_frame.hpp>
@@ -121,6 +122,11 @@ std::size_t auxiliary_vector(const StackLayout& layout, std::uint64_t (*pairs)[2
     return n;
 }
 
+Result<> prepare_map(VmMap& map, const ElfImage& image) {
+    SKEP_TRY(freebsd_abi::map_shared_page(map));
+    return freebsd_abi::apply_memory_policy(map, image);
+}
+
 }  // namespace
 
 const Personality freebsd_personality = {
@@ -130,7 +136,7 @@ const Personality freebsd_personality = {
     .syscall_number = syscall_number,
     .set_result = set_result,
     .restart_syscall = restart_syscall,
-    .prepare_map = freebsd_abi::map_shared_page,
+    .prepare_map = prepare_map,
     .start_program = start_program,
     .auxiliary_vector = auxiliary_vector,
     .push_signal_frame = freebsd_abi::push_signal_frame,

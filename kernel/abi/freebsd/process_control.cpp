@@ -1,5 +1,6 @@
-// procctl: sys/procctl.h. Reapers, tracing, parent-death signals; of what hardens memory, that
-// there is none of it.
+// procctl: sys/procctl.h. Reapers, tracing, parent-death signals, what memory may be; of address
+// randomization and stack gaps, that there are none.
+#include <kernel/abi/freebsd/memory_policy.hpp>
 #include <kernel/abi/freebsd/tables.hpp>
 #include <kernel/proc/signal.hpp>
 
@@ -268,11 +269,13 @@ Returns procctl(Arguments a) {
                 return fail(Errno::Inval);
             return tell(data, static_cast<std::int32_t>(p.parent_death_signal));
         case Control::Aslr:
-        case Control::ProtMax:
             return take_hint(data, kEnable, kNoForce);
         case Control::AslrStatus:
-        case Control::ProtMaxStatus:
             return tell(data, kNoForce);
+        case Control::ProtMax:
+            return done(control_maximum(p, SKEP_TRY(copy_in<std::int32_t>(data))));
+        case Control::ProtMaxStatus:
+            return tell(data, maximum_status(p));
         case Control::StackGap:
             return take_hint(data, 1, 15);
         case Control::StackGapStatus:
@@ -285,16 +288,16 @@ Returns procctl(Arguments a) {
         case Control::NoNewPrivilegesStatus:
             return tell(data, p.no_new_privileges ? kEnable : kDisable);
         case Control::WriteExecute:
-            return take_hint(data, 1, 2);
+            return done(control_write_execute(p, SKEP_TRY(copy_in<std::int32_t>(data))));
         case Control::WriteExecuteStatus:
-            return tell(data, 1);  // permitted
+            return tell(data, write_execute_status(p));
     }
     return fail(Errno::Inval);
 }
 
 constexpr Syscall kCalls[] = {
     {544, "procctl", 4, procctl, SyscallStatus::Partial,
-     "P_PID; protection, ASLR, PROT_MAX, stack gaps and W^X are accepted without effect"},
+     "P_PID; protection, ASLR and stack gaps are accepted without effect"},
 };
 
 }  // namespace
