@@ -230,6 +230,10 @@ void Knote::update(const Kevent& change) {
     if (!(change.flags & kEventKeepUserData))
         settings_.udata = change.udata;
     settings_.ext = change.ext;
+    constexpr std::uint16_t kScheduling = kEventRealtime | kEventAffinity;
+    if (change.flags & kEventAdd)
+        settings_.flags = static_cast<std::uint16_t>((settings_.flags & ~kScheduling) |
+                                                     (change.flags & kScheduling));
     if (settings_.filter == kFilterUser) {
         const std::uint32_t given = change.fflags & kNoteUserFlags;
         switch (change.fflags & kNoteUserControl) {

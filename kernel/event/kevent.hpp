@@ -26,7 +26,8 @@ inline constexpr std::int16_t kFilterPoll = -64;
 inline constexpr std::uint16_t kEventAdd = 1, kEventDelete = 2, kEventEnable = 4, kEventDisable = 8,
                                kEventOneshot = 0x10, kEventClear = 0x20, kEventReceipt = 0x40,
                                kEventDispatch = 0x80, kEventKeepUserData = 0x200,
-                               kEventError = 0x4000, kEventEof = 0x8000;
+                               kEventRealtime = 0x400, kEventAffinity = 0x800,  // SKQ's
+    kEventError = 0x4000, kEventEof = 0x8000;
 
 inline constexpr std::uint32_t kNoteLowWater = 1;  // READ, WRITE: data is the threshold
 inline constexpr std::uint32_t kNoteSeconds = 1, kNoteMilliseconds = 2, kNoteMicroseconds = 4,

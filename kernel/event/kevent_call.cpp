@@ -1,6 +1,6 @@
 #include <kernel/event/kevent_call.hpp>
 
-#include <algorithm>
+#include <kernel/event/kevent_buffer.hpp>
 
 namespace skep::kernel {
 
@@ -44,10 +44,9 @@ Result<std::size_t> kevent(Kqueue& kqueue, DescriptorTable& table, KeventLists& 
     }
     if (reported || event_count == 0)
         return reported;
-    constexpr std::size_t kBatch = 64;
-    Vector<Kevent> events;
-    SKEP_TRY(events.resize(std::min(event_count, kBatch)));
-    const std::size_t found = SKEP_TRY(kqueue.wait(events.span(), deadline));
+    KeventBuffer buffer;
+    const std::span<Kevent> events = SKEP_TRY(buffer.take(event_count));
+    const std::size_t found = SKEP_TRY(kqueue.wait(events, deadline));
     for (std::size_t i = 0; i < found; i++)
         SKEP_TRY(lists.event(i, events[i]));
     return found;

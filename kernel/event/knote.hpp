@@ -14,6 +14,12 @@ class File;
 class Kqueue;
 struct ActiveKnoteTag {};
 
+// What a source tells of a knote.
+struct Activity {
+    Events events = 0;
+    std::uint64_t times = 0;
+};
+
 class Knote final : public EventSubscriber,
                     public ListNode<FileKnoteTag>,
                     public ListNode<ActiveKnoteTag> {
@@ -25,6 +31,7 @@ class Knote final : public EventSubscriber,
     friend class EventQueue;
     friend class Kqueue;
     friend class KnoteList;
+    friend class ScheduledQueues;
     static void timer_fired(Timer&, void* knote);
 
     // filters.cpp. attach: start to hear of events. evaluate: whether there is something to report,
@@ -40,6 +47,10 @@ class Knote final : public EventSubscriber,
     EventQueue& queue() const { return *queue_.load(std::memory_order_acquire); }
     template <typename Action>
     auto with_state(Action&& action);  // event_queue.hpp
+    template <typename Action>
+    auto when_settled(Action&& action);
+    // With the lock held. -> whether it may wait to be collected.
+    bool note(const Activity&);
 
     Kqueue& kqueue_;
     File* const file_;         // READ, WRITE, VNODE, POLL; alive while the knote is attached
@@ -57,7 +68,10 @@ class Knote final : public EventSubscriber,
     bool pending_ = false;  // something happened meanwhile, or while it was disabled
     bool disabled_ = false;
     std::atomic<bool> spent_{false};  // a delivered ONESHOT, about to be deleted
-    bool realtime_ = false;           // which list it goes to; changes only while it is in none
+    bool handed_ = false;             // to its queue's thread, and waits apart for that
+    bool pinned_ = false;             // to its queue, while that is of generation_ (EV_AFFINITY)
+    bool realtime_ = false;           // these three: only while it waits nowhere
+    std::uint32_t generation_ = 0;    // of its queue when it fired or was pinned; 0: never
     Events happened_ = 0;             // VNODE, PROCESS
     bool triggered_ = false;          // USER
     std::uint64_t expirations_ = 0;   // TIMER; of SIGNAL: how many came

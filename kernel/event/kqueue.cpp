@@ -21,11 +21,13 @@ Knote* Kqueue::find(std::int16_t filter, std::uint64_t ident, const File* file) 
     return nullptr;
 }
 
-Result<> Kqueue::insert(const Kevent& change, File* file, const void* table) {
+// `own`: the queue that it is pinned to; null: none.
+Result<> Kqueue::insert(const Kevent& change, File* file, const void* table, EventQueue* own) {
     if (closed_)
         return fail(Errno::BadF);
     Owned<Knote> knote = SKEP_TRY(make_owned<Knote>(*this, queue_, change, file, table));
     knote->disabled_ = change.flags & kEventDisable;
+    knote->realtime_ = change.flags & kEventRealtime;
     if (file)
         SKEP_TRY(file->knotes().add(*knote));
     if (auto attached = knote->attach(); !attached) {
@@ -33,6 +35,8 @@ Result<> Kqueue::insert(const Kevent& change, File* file, const void* table) {
             file->knotes().remove(*knote);
         return attached;
     }
+    if (own)
+        scheduled_->pin(*knote, *own);
     Knote*& head = buckets_[bucket(change.ident)];
     knote->next_in_bucket_ = head;
     head = knote.leak();
@@ -43,23 +47,12 @@ Result<> Kqueue::insert(const Kevent& change, File* file, const void* table) {
 // With change_lock_ held.
 void Kqueue::erase(Knote& knote) {
     knote.detach();  // nobody activates it from here on
-    for (;;) {
-        EventQueue& queue = knote.queue();
-        SpinGuard guard(queue.lock);
-        if (&knote.queue() != &queue)
-            continue;
-        if (knote.in_flux_) {
-            queue.flux_waiters++;
-            (void)queue.flux.wait(guard, Sleep::Uninterruptible);
-            queue.flux_waiters--;
-            continue;
-        }
+    knote.when_settled([&](EventQueue& queue) {
         if (knote.queued_)
             queue.remove(knote);
         if (knote.spent_)
             spent_.fetch_sub(1, std::memory_order_relaxed);
-        break;
-    }
+    });
     if (knote.file_)
         knote.file_->knotes().remove(knote);
     Knote** link = &buckets_[bucket(knote.settings_.ident)];
@@ -92,7 +85,8 @@ void Kqueue::check_now(Knote& knote) {
 Result<> Kqueue::apply(const Kevent& change, const Ref<File>& file, const void* table) {
     if (file && file->kqueue() && (change.flags & kEventAdd)) {
         MutexGuard nesting(nesting_lock);
-        if (file->kqueue() == this || file->kqueue()->watches(*this, kNestingMax))
+        if (file->kqueue() == this || !file->kqueue()->be_plain() ||
+            file->kqueue()->watches(*this, kNestingMax))
             return fail(Errno::Inval);
         return apply_change(change, file, table);
     }
@@ -100,18 +94,25 @@ Result<> Kqueue::apply(const Kevent& change, const Ref<File>& file, const void* 
 }
 
 Result<> Kqueue::apply_change(const Kevent& change, const Ref<File>& file, const void* table) {
+    EventQueue* own = nullptr;
+    if (!be_plain() && (change.flags & kEventAdd) && (change.flags & kEventAffinity))
+        own = SKEP_TRY(own_queue());
     MutexGuard guard(change_lock_);
     Knote* knote = find(change.filter, change.ident, nullptr);
     if (!knote) {
         if (!(change.flags & kEventAdd))
             return fail(Errno::NoEnt);
-        return insert(change, file.get(), table);
+        return insert(change, file.get(), table, own);
     }
     if (change.flags & kEventDelete) {
         erase(*knote);
         return {};
     }
-    knote->with_state([&](EventQueue&) { knote->update(change); });
+    knote->with_state([&](EventQueue& queue) {
+        knote->update(change);
+        if (change.flags & kEventAdd)
+            queue.set_urgency(*knote, change.flags & kEventRealtime);
+    });
     if ((change.flags & kEventAdd) && change.filter == kFilterTimer)
         SKEP_TRY(knote->start_timer());
     knote->with_state([&](EventQueue&) {
@@ -124,6 +125,8 @@ Result<> Kqueue::apply_change(const Kevent& change, const Ref<File>& file, const
             spent_.fetch_sub(1, std::memory_order_relaxed);
         }
     });
+    if (own)
+        scheduled_->pin(*knote, *own);
     if (!(change.flags & kEventDisable))
         check_now(*knote);
     return {};
@@ -155,15 +158,17 @@ Result<> Kqueue::epoll_add(std::uint32_t descriptor, const Ref<File>& file, Even
         MutexGuard guard(change_lock_);
         if (find(kFilterPoll, descriptor, file.get()))
             return fail(Errno::Exist);
-        return insert(change, file.get(), nullptr);
+        return insert(change, file.get(), nullptr, nullptr);
     }
     MutexGuard nesting(nesting_lock);
+    if (!file->kqueue()->be_plain())
+        return fail(Errno::Inval);
     if (file->kqueue()->watches(*this, kNestingMax))
         return fail(Errno::Loop);
     MutexGuard guard(change_lock_);
     if (find(kFilterPoll, descriptor, file.get()))
         return fail(Errno::Exist);
-    return insert(change, file.get(), nullptr);
+    return insert(change, file.get(), nullptr, nullptr);
 }
 
 Result<> Kqueue::epoll_modify(std::uint32_t descriptor, const Ref<File>& file, Events events,
@@ -197,6 +202,8 @@ void Kqueue::on_last_close() {
     for (Knote*& head : buckets_)
         while (head)
             erase(*head);
+    if (ScheduledQueues* queues = scheduled())
+        queues->close_all();
 }
 
 }  // namespace skep::kernel

@@ -5,24 +5,31 @@
 
 namespace skep::kernel {
 
-void Kqueue::activate(Knote& knote, Activity activity) {
-    EventQueue* woken = knote.with_state([&](EventQueue& queue) -> EventQueue* {
-        knote.happened_ |= activity.events;
-        knote.expirations_ += activity.times;
-        if (knote.disabled_ || knote.in_flux_) {
-            knote.pending_ = true;
-            return nullptr;
-        }
-        if (!knote.queued_)
-            queue.push(knote);
-        return &queue;
-    });
-    if (woken)
-        wake(*woken);
+bool Knote::note(const Activity& activity) {
+    happened_ |= activity.events;
+    expirations_ += activity.times;
+    if (!disabled_ && !in_flux_)
+        return true;
+    pending_ = true;
+    return false;
 }
 
-void Kqueue::wake(EventQueue& queue) {
-    queue.waiters.wake_one();
+void Kqueue::activate(Knote& knote, const Activity& activity) {
+    if (ScheduledQueues* queues = scheduled()) {
+        queues->activate(knote, activity);
+        return;
+    }
+    bool waits = false, sleepers = false;
+    knote.with_state([&](EventQueue& queue) {
+        waits = knote.note(activity);
+        if (waits && !knote.queued_)
+            queue.push(knote);
+        sleepers = queue.sleepers;
+    });
+    if (!waits)
+        return;
+    if (sleepers)
+        queue_.waiters.wake_one();
     File::events().notify(kReadable);
 }
 
@@ -41,19 +48,24 @@ void Kqueue::put_back(EventQueue& queue, Knote& knote, const Kevent* reported) {
         }
         again |= !(flags & kEventClear);
     }
-    if (again && !knote.disabled_)
-        queue.push(knote);
+    if (again && !knote.disabled_) {
+        if (reported && scheduled())
+            queue.push_handed(knote);
+        else
+            queue.push(knote);
+    }
     knote.pending_ = again && knote.disabled_;
     if (queue.flux_waiters)
         queue.flux.wake_all();
 }
 
 // With the queue's lock held, which it gives up around each evaluation. Looks at `most` knotes at
-// most; takes what it fills from the front of `out`.
-void Kqueue::collect(EventQueue& queue, Urgency urgency, std::uint32_t most, std::span<Kevent>& out,
-                     SpinGuard& guard) {
-    for (; most && !out.empty(); most--) {
-        Knote* knote = queue.pop(urgency);
+// most; fills `out` from the front, until `spare` are left. -> how many it has looked at.
+std::uint32_t Kqueue::collect(EventQueue& queue, Waiting kind, std::uint32_t most,
+                              std::span<Kevent>& out, std::size_t spare, SpinGuard& guard) {
+    std::uint32_t looked = 0;
+    for (; looked < most && out.size() > spare; looked++) {
+        Knote* knote = queue.pop(kind);
         if (!knote)
             break;
         if (knote->disabled_) {
@@ -71,14 +83,23 @@ void Kqueue::collect(EventQueue& queue, Urgency urgency, std::uint32_t most, std
         if (report)
             out = out.subspan(1);
     }
+    return looked;
 }
 
-// Each knote that waits there now is looked at once.
+// Each knote that waits there now is looked at once: the realtime ones first, but only their share
+// of the room while others wait.
 std::size_t Kqueue::collect(EventQueue& queue, std::span<Kevent> out, SpinGuard& guard) {
     std::span<Kevent> rest = out;
-    const std::uint32_t normal = queue.length(Urgency::Normal);
-    collect(queue, Urgency::Realtime, queue.length(Urgency::Realtime), rest, guard);
-    collect(queue, Urgency::Normal, normal, rest, guard);
+    const std::uint32_t normal = queue.length(Waiting::Normal);
+    if (std::uint32_t realtime = queue.length(Waiting::Realtime)) {
+        const std::size_t room =
+            (out.size() * realtime_share_.load(std::memory_order_relaxed) + 99) / 100;
+        realtime -= collect(queue, Waiting::Realtime, realtime, rest, out.size() - room, guard);
+        collect(queue, Waiting::Normal, normal, rest, 0, guard);
+        collect(queue, Waiting::Realtime, realtime, rest, 0, guard);
+    } else {
+        collect(queue, Waiting::Normal, normal, rest, 0, guard);
+    }
     return out.size() - rest.size();
 }
 
@@ -96,6 +117,8 @@ void Kqueue::delete_spent() {
 Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
     if (out.empty())
         return 0;
+    if (!be_plain())
+        return wait_scheduled(out, deadline);
     EventQueue& queue = queue_;
     std::size_t found = 0;
     bool more = false;
@@ -109,11 +132,13 @@ Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
                 break;
             if (!queue.empty())
                 continue;  // it became active while others were looked at
-            if (auto woken = queue.waiters.wait(guard, Sleep::Interruptible, deadline);
-                !woken && woken.error() != Errno::TimedOut)
+            queue.sleepers++;
+            const auto woken = queue.waiters.wait(guard, Sleep::Interruptible, deadline);
+            queue.sleepers--;
+            if (!woken && woken.error() != Errno::TimedOut)
                 return fail(woken.error());
         }
-        more = !queue.empty();
+        more = queue.sleepers && !queue.empty();
     }
     if (spent_.load(std::memory_order_relaxed))
         delete_spent();
@@ -123,6 +148,8 @@ Result<std::size_t> Kqueue::wait(std::span<Kevent> out, Nanoseconds deadline) {
 }
 
 Events Kqueue::ready(Events interest) {
+    if (scheduled())
+        return kError;  // which of its queues?
     const SpinGuard guard(queue_.lock);
     return queue_.empty() ? 0 : interest & kReadable;
 }

@@ -45,6 +45,7 @@ class EventSource {
   private:
     SpinLock lock_{"EventSource"};
     List<EventSubscriber> subscribers_;
+    std::atomic<std::uint32_t> count_{0};  // written under the lock
 };
 
 }  // namespace skep::kernel

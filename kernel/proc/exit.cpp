@@ -188,6 +188,7 @@ void exit_user_thread() {
     Thread& me = current_thread();
     Process& p = *me.process;
     p.personality->release_robust_locks(me);
+    me.event_queues.leave();
     if (me.clear_child_tid) {
         (void)copy_out(me.clear_child_tid, std::uint32_t{0});
         (void)futex_wake(me.clear_child_tid, true, 1, ~0u);

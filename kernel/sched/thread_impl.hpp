@@ -4,6 +4,7 @@
 #include <kernel/arch/x86_64/fpu.hpp>
 #include <kernel/arch/x86_64/trap.hpp>
 #include <kernel/base/list.hpp>
+#include <kernel/event/thread_queues.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/cpu_time.hpp>
@@ -89,6 +90,7 @@ class Thread : public ListNode<RunTag>, public ListNode<ProcessTag> {
     // Where it keeps what locks it holds that are to be freed if it dies: Linux's list; FreeBSD's
     // lists of shared and of private ones, and the one that is in neither for the moment.
     UserAddr robust_list = 0, robust_private_list = 0, robust_inactive = 0;
+    ThreadQueues event_queues;
     char command[16] = {};  // prctl(PR_SET_NAME)
 };
 

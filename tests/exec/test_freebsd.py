@@ -39,6 +39,17 @@ def test_kqueue(rig, tmp_path, cpus):
     assert (done.status, done.output) == (0, KQUEUE), done.errors
 
 
+SKQ = ["refusals: ok", "fairness: ok", "closing: ok", "timeouts: ok"] + [
+    f"brutal: {name}" for name in ("rand", "queue0", "queue2", "cpu0", "cpu2", "best2", "ws", "q0_ws", "cpu0_ws", "cpu2_ws", "best2_ws")]
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_scheduled_kqueue(rig, tmp_path, cpus):
+    """A queue per thread: every policy, with threads that come and go."""
+    done = run(rig, "/root/goskq", add=[build("goskq", tmp_path)], cpus=cpus)
+    assert (done.status, done.output.splitlines()) == (0, SKQ), done.errors
+
+
 def test_pty(rig, tmp_path):
     done = run(rig, "/root/gopty", add=[build("gopty", tmp_path)], cpus=2)
     assert (done.status, done.output) == (0, "names: ok\nsession: ok\n"), done.errors

@@ -7,6 +7,7 @@
 #include <kernel/abi/poll.hpp>
 #include <kernel/abi/time.hpp>
 #include <kernel/event/eventfd.hpp>
+#include <kernel/event/kevent_buffer.hpp>
 #include <kernel/event/kqueue.hpp>
 #include <kernel/event/timerfd.hpp>
 #include <kernel/proc/signal.hpp>
@@ -70,7 +71,6 @@ Result<Nanoseconds> timeout_argument(UserAddr at) {
 template <typename Layout>
 Returns do_kevent(Arguments a) {
     using Item = typename Layout::Type;
-    constexpr std::int32_t kBatch = 64;
     const Ref<File> file = SKEP_TRY(file_argument(a[0]));
     if (!file->kqueue() || file->kqueue()->view() != KqueueView::Kqueue)
         return fail(Errno::BadF);
@@ -99,9 +99,9 @@ Returns do_kevent(Arguments a) {
     }
     if (told || capacity == 0)
         return static_cast<std::uint64_t>(told);
-    Vector<Kevent> events;
-    SKEP_TRY(events.resize(static_cast<std::size_t>(std::min(capacity, kBatch))));
-    const std::size_t found = SKEP_TRY(queue.wait(events.span(), deadline));
+    KeventBuffer buffer;
+    const std::span<Kevent> events = SKEP_TRY(buffer.take(static_cast<std::size_t>(capacity)));
+    const std::size_t found = SKEP_TRY(queue.wait(events, deadline));
     for (std::size_t i = 0; i < found; i++)
         SKEP_TRY(copy_out(a[3] + i * sizeof(Item), Layout::to(events[i])));
     return found;

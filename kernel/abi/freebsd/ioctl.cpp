@@ -5,6 +5,7 @@
 #include <kernel/abi/ioctls.hpp>
 #include <kernel/base/format.hpp>
 #include <kernel/dev/tty/pty.hpp>
+#include <kernel/event/kqueue.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/ioctl.hpp>
 #include <kernel/vfs/path.hpp>
@@ -26,6 +27,8 @@ enum Request : std::uint32_t {
     kFioDType = 0x4004667a,
     kFioDGName = 0x80106678,
     kFioNWrite = 0x40046677,
+    kFkqMulti = 0x80046659,  // SKQ's
+    kFkqTune = 0x8004665b,
     kTiocSCtty = 0x20007461,
     kTiocGSid = 0x40047463,
     kTiocGetD = 0x4004741a,
@@ -174,6 +177,17 @@ Result<> tty_ioctl(File& file, Tty& tty, std::uint32_t request, UserAddr argumen
     }
 }
 
+Result<> kqueue_ioctl(Kqueue& kqueue, std::uint32_t request, UserAddr argument) {
+    switch (request) {
+        case kFkqMulti:
+            return kqueue.schedule(SKEP_TRY(copy_in<std::uint32_t>(argument)));
+        case kFkqTune:
+            return kqueue.tune(SKEP_TRY(copy_in<std::uint32_t>(argument)));
+        default:
+            return (SKEP_TRY(kqueue.ioctl(request, argument)), Result<>());
+    }
+}
+
 }  // namespace
 
 Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint32_t request,
@@ -195,6 +209,8 @@ Result<std::uint64_t> file_ioctl(File& file, std::uint32_t descriptor, std::uint
     }
     if (request == kTiocPtMaster)
         return file.tty_master() ? Result<std::uint64_t>(0) : fail(Errno::Inval);
+    if (Kqueue* kqueue = file.kqueue(); kqueue && kqueue->view() == KqueueView::Kqueue)
+        return done(kqueue_ioctl(*kqueue, request, argument));
     if (Tty* tty = file.tty())
         return done(tty_ioctl(file, *tty, request, argument));
     return file.ioctl(request, argument);

@@ -4,6 +4,7 @@
 #include <kernel/abi/poll.hpp>
 #include <kernel/abi/syscall.hpp>
 #include <kernel/event/eventfd.hpp>
+#include <kernel/event/kevent_buffer.hpp>
 #include <kernel/event/kqueue.hpp>
 #include <kernel/event/timerfd.hpp>
 #include <kernel/sched/clock.hpp>
@@ -218,15 +219,14 @@ Value do_epoll_wait(std::uint64_t descriptor, UserAddr to, std::uint64_t capacit
                     Nanoseconds deadline) {
     constexpr std::int32_t kCapacityMax =
         std::numeric_limits<std::int32_t>::max() / sizeof(EpollEvent);
-    constexpr std::size_t kBatch = 64;
     if (static_cast<std::int32_t>(capacity) <= 0 ||
         static_cast<std::int32_t>(capacity) > kCapacityMax)
         return fail(Errno::Inval);
     Ref<File> file = SKEP_TRY(file_argument(descriptor));
     Kqueue& queue = *SKEP_TRY(epoll_of(*file));
-    Vector<Kevent> events;
-    SKEP_TRY(events.resize(std::min<std::size_t>(static_cast<std::uint32_t>(capacity), kBatch)));
-    const std::size_t found = SKEP_TRY(queue.wait(events.span(), deadline));
+    KeventBuffer buffer;
+    const std::span<Kevent> events = SKEP_TRY(buffer.take(static_cast<std::uint32_t>(capacity)));
+    const std::size_t found = SKEP_TRY(queue.wait(events, deadline));
     // All that a program may have asked for: what it did not ask for is not in the result either.
     constexpr std::uint32_t kShown = kPollIn | kPollOut | kPollPri | kPollRdHup;
     for (std::size_t i = 0; i < found; i++)

@@ -1,0 +1,3 @@
+module goskq
+
+go 1.19
