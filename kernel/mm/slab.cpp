@@ -1,30 +1,6 @@
 #include <kernel/mm/slab.hpp>
 
-#include <kernel/base/log.hpp>
-
-#include <algorithm>
-#include <bit>
-#include <new>
-
 namespace skep::kernel {
-
-namespace {
-
-SlabCache caches[] = {
-    {16, 0},  {32, 0},  {48, 0},  {64, 0},  {96, 0},   {128, 0},  {192, 0},
-    {256, 0}, {384, 0}, {512, 0}, {768, 2}, {1024, 2}, {1536, 2}, {2048, 2},
-};
-
-SlabCache* cache_for(std::size_t size) {
-    auto* cache = std::ranges::lower_bound(caches, size, {}, &SlabCache::size);
-    return cache == std::end(caches) ? nullptr : cache;
-}
-
-unsigned order_for(std::size_t size) {
-    return static_cast<unsigned>(std::bit_width((size - 1) / kPageSize));
-}
-
-}  // namespace
 
 Frame* SlabCache::grow() {
     auto block = allocate_frames(order_);
@@ -89,67 +65,4 @@ void SlabCache::free(Frame& slab, void* object) {
     free_frames(address_of(slab), order_);
 }
 
-void* kernel_allocate(std::size_t size) {
-    if (SlabCache* cache = cache_for(size))
-        return cache->allocate();
-    if (size > kPageSize << 10)
-        return nullptr;
-    auto block = allocate_frames(order_for(size));
-    return block ? direct_map(*block) : nullptr;
-}
-
-void kernel_free(void* memory) {
-    if (!memory)
-        return;
-    Frame* frame = frame_of(direct_map_to_physical(memory));
-    if (frame && frame->kind == FrameKind::SlabTail)
-        frame = frame->head;
-    if (frame && frame->kind == FrameKind::Slab)
-        frame->owner->free(*frame, memory);
-    else if (frame && frame->kind == FrameKind::Allocated)
-        free_frames(address_of(*frame), frame->order);
-    else
-        panic("kernel_free of {}, which was not allocated", memory);
-}
-
 }  // namespace skep::kernel
-
-using skep::kernel::kernel_allocate;
-using skep::kernel::kernel_free;
-
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-    return kernel_allocate(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-    return kernel_allocate(size);
-}
-void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-    return kernel_allocate(std::max(std::bit_ceil(size), static_cast<std::size_t>(alignment)));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-    return kernel_allocate(std::max(std::bit_ceil(size), static_cast<std::size_t>(alignment)));
-}
-void operator delete(void* memory) noexcept {
-    kernel_free(memory);
-}
-void operator delete[](void* memory) noexcept {
-    kernel_free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    kernel_free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-    kernel_free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-    kernel_free(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept {
-    kernel_free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    kernel_free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-    kernel_free(memory);
-}

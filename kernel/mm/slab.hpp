@@ -1,5 +1,4 @@
-// The kernel's heap: operator new (nothrow) and delete, kernel_allocate() for C code. May be used
-// with spin locks held and in interrupt handlers; never sleeps.
+// Objects of one size, many to a block of frames.
 #pragma once
 
 #include <kernel/base/list.hpp>
@@ -10,15 +9,11 @@
 
 namespace skep::kernel {
 
-// Aligned to 16 bytes, or to its size if that is a power of two. Null if there is no memory.
-[[nodiscard]] void* kernel_allocate(std::size_t size);
-void kernel_free(void* memory);  // null is fine
-
-// Objects of one size, in blocks of 2^order frames.
 class SlabCache {
   public:
+    // In blocks of 2^order frames.
     SlabCache(std::size_t size, unsigned order) : size_(size), order_(order) {}
-    void* allocate();
+    void* allocate();  // null: there is no memory
     void free(Frame& slab, void* object);
     std::size_t size() const { return size_; }
 

@@ -3,7 +3,7 @@
 #include <kernel/base/format.hpp>
 #include <kernel/mm/frame.hpp>
 #include <kernel/mm/physical.hpp>
-#include <kernel/mm/slab.hpp>
+#include <kernel/mm/heap.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/sched/clock.hpp>
 #include <kernel/sched/thread_impl.hpp>

@@ -1,7 +1,7 @@
 #include <kernel/arch/x86_64/fpu.hpp>
 
 #include <kernel/arch/x86_64/cpu.hpp>
-#include <kernel/mm/slab.hpp>
+#include <kernel/mm/heap.hpp>
 #include <kernel/sched/thread_impl.hpp>
 
 #include <bit>

@@ -1,7 +1,7 @@
 #include <kernel/dev/vmm/guest_memory.hpp>
 
 #include <kernel/include/uapi/skep/vmm.h>
-#include <kernel/mm/slab.hpp>
+#include <kernel/mm/heap.hpp>
 
 #include <cstring>
 #include <new>

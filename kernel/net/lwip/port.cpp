@@ -2,7 +2,7 @@
 
 #include <kernel/base/log.hpp>
 #include <kernel/dev/random.hpp>
-#include <kernel/mm/slab.hpp>
+#include <kernel/mm/heap.hpp>
 #include <kernel/net/siphash.hpp>
 #include <kernel/sched/clock.hpp>
 
