@@ -17,7 +17,7 @@ void EventQueue::count(std::atomic<std::uint32_t>& counter, std::uint32_t change
 void EventQueue::push(Knote& knote) {
     const std::size_t list = list_of(knote);
     knote.queued_ = true;
-    knote.generation_ = generation;
+    knote.generation_ = generation.load(std::memory_order_relaxed);
     lists_[list].push_back(knote);
     count(lengths_[list], 1);
     if (knote.pinned_ && !knote.handed_)
@@ -105,7 +105,7 @@ void EventQueue::end_collection(Nanoseconds now, std::size_t events) {
 }
 
 void EventQueue::begin_service() {
-    generation++;
+    generation.fetch_add(1, std::memory_order_relaxed);
     average_.store(0, std::memory_order_relaxed);
     returned_events_ = 0;
     open.store(true, std::memory_order_release);

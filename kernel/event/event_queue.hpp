@@ -59,12 +59,18 @@ class EventQueue {
     // Events are brought to it; changes under the lock. A queue that was given to the next thread
     // is another one: it counts up.
     std::atomic<bool> open{false};
-    std::uint32_t generation = 0;
+    std::atomic<std::uint32_t> generation{0};
     void begin_service();
+    // It takes events and is still what it was in that generation.
+    bool serves(std::uint32_t since) const {
+        return open.load(std::memory_order_acquire) &&
+               generation.load(std::memory_order_relaxed) == since;
+    }
     // Read without the lock, by who chooses a queue.
     Load load(Nanoseconds unknown) const;
     bool stealable() const;
     std::atomic<bool> idle{false};      // the thread sleeps, or is about to; set under the lock
+    std::int32_t thread = 0;            // its id
     std::atomic<std::uint32_t> cpu{0};  // where the thread was here last
 
     // Of the thread: between two collections it has worked on what it got.

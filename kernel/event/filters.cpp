@@ -70,8 +70,12 @@ Result<> Knote::attach() {
             process_ = std::move(sources.process);
             source_ = sources.life;
             settings_.flags |= kEventClear;
-            happened_ = sources.ended ? kProcessExit : 0;
-            break;
+            source_->subscribe(*this);
+            // It may have ended before.
+            const auto now = process_sources(static_cast<std::int32_t>(settings_.ident));
+            if (!now || now->ended || now->life != source_)
+                with_state([this](EventQueue&) { happened_ |= kProcessExit; });
+            return {};
         }
         case kFilterSignal: {
             if (!signal_event(static_cast<unsigned>(

@@ -71,10 +71,12 @@ class Knote final : public EventSubscriber,
     bool handed_ = false;             // to its queue's thread, and waits apart for that
     bool pinned_ = false;             // to its queue, while that is of generation_ (EV_AFFINITY)
     bool realtime_ = false;           // these three: only while it waits nowhere
-    std::uint32_t generation_ = 0;    // of its queue when it fired or was pinned; 0: never
-    Events happened_ = 0;             // VNODE, PROCESS
-    bool triggered_ = false;          // USER
-    std::uint64_t expirations_ = 0;   // TIMER; of SIGNAL: how many came
+    std::uint32_t generation_ = 0;    // of its queue when it came there
+    EventQueue* first_ = nullptr;     // where it was sent first (KQ_SCHED_QUEUE)
+    std::uint32_t first_generation_ = 0;
+    Events happened_ = 0;            // VNODE, PROCESS
+    bool triggered_ = false;         // USER
+    std::uint64_t expirations_ = 0;  // TIMER; of SIGNAL: how many came
 
     // Of the timer's callback; others touch them while it is not armed.
     Nanoseconds deadline_ = 0, period_ = 0;

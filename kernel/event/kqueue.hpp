@@ -52,6 +52,8 @@ class Kqueue final : public File {
     Result<> schedule(std::uint32_t argument);
     // FKQTUNE. Inval; OpNotSupp.
     Result<> tune(std::uint32_t argument);
+    // FKQMPRNT. Inval: it is not scheduled.
+    Result<> log_queues();
     // The thread of that queue ends.
     void leave(EventQueue&);
     bool closed() const { return closed_.load(std::memory_order_acquire); }

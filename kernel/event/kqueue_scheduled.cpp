@@ -38,6 +38,14 @@ Result<> Kqueue::tune(std::uint32_t argument) {
     return {};
 }
 
+Result<> Kqueue::log_queues() {
+    const MutexGuard guard(change_lock_);
+    if (!scheduled())
+        return fail(Errno::Inval);
+    scheduled_->log_state();
+    return {};
+}
+
 // Of the calling thread; it has one from its first collection on.
 Result<EventQueue*> Kqueue::own_queue() {
     ThreadQueues& of_thread = current_thread().event_queues;
@@ -48,6 +56,7 @@ Result<EventQueue*> Kqueue::own_queue() {
     if (closed())
         return fail(Errno::BadF);
     EventQueue* queue = SKEP_TRY(scheduled_->open());
+    queue->thread = current_thread().id;
     queue->kqueue = this;
     queue->keeps_kqueue = Ref<RefCounted>(this);
     of_thread.add(*queue);

@@ -348,7 +348,42 @@ TEST_F(ScheduledKqueue, CloseWakesThoseWhoWait) {
     EXPECT_EQ(queue->wait({&event, 1}, 0).error(), Errno::BadF);
 }
 
-TEST_F(ScheduledKqueue, MemoryRunsOutInAnError) {
+TEST_F(ScheduledKqueue, CloseUnderLoad) {
+    for (std::uint32_t round = 0; round < 20; round++) {
+        const Ref<Kqueue> queue = create(make(round % 3 == 0 ? kBest : round % 3, 2, round % 2));
+        for (std::uint64_t i = 0; i < 8; i++)
+            ASSERT_TRUE(user(*queue, i, kEventAdd | (i % 2 ? kEventClear : 0)));
+        std::atomic<int> closed{0};
+        std::atomic<bool> stop{false};
+        {
+            std::vector<std::unique_ptr<Worker>> workers;
+            for (int t = 0; t < 3; t++)
+                workers.push_back(std::make_unique<Worker>([&] {
+                    Kevent events[4];
+                    for (;;)
+                        if (const auto found = queue->wait(events, kForever); !found) {
+                            EXPECT_EQ(found.error(), Errno::BadF);
+                            closed++;
+                            return;
+                        }
+                }));
+            Worker triggers([&] {
+                for (std::uint64_t i = 0; !stop; i++)
+                    if (!user(*queue, i % 8, 0, kNoteUserTrigger))
+                        std::this_thread::yield();  // it is closed
+            });
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+            ASSERT_TRUE(table_->close(descriptor_));
+            while (closed < 3)
+                std::this_thread::yield();
+            stop = true;
+        }
+        EXPECT_EQ(user(*queue, 1, kEventAdd).error(), Errno::BadF);
+    }
+}
+
+// The set of queues grows and shrinks, and queues find their next thread.
+TEST_F(ScheduledKqueue, ManyThreadsComeAndGo) {
     Ref<Kqueue> queue = *Kqueue::create(KqueueView::Kqueue);
     ASSERT_TRUE(queue->schedule(0));
     for (int t = 0; t < 40; t++)  // more threads than the first pieces have room for
@@ -369,7 +404,7 @@ class Brutal : public ScheduledKqueue, public ::testing::WithParamInterface<std:
 
 TEST_P(Brutal, EachByteIsReadOnce) {
     constexpr std::size_t kPipes = 24, kThreads = 4;
-    constexpr std::uint64_t kBytes = 4000;
+    constexpr std::uint64_t kBytes = 1500;
     Ref<Kqueue> queue = create(GetParam());
     std::vector<Ends> pipes;
     std::map<std::uint64_t, std::size_t> pipe_of;

@@ -1,5 +1,6 @@
 #include <kernel/event/scheduled_queues.hpp>
 
+#include <kernel/base/log.hpp>
 #include <kernel/sched/thread.hpp>
 
 #include <algorithm>
@@ -69,6 +70,22 @@ void ScheduledQueues::close_all() {
     }
 }
 
+void ScheduledQueues::log_state() {
+    constexpr std::uint32_t kMost = 64;
+    const std::uint32_t count = set_.count();
+    log("kqueue: scheduler {}, {} candidates, steals {}; {} queues, {} ns for an event",
+        static_cast<unsigned>(schedule_.scheduler), schedule_.candidates, schedule_.steal_most,
+        count, average_.load(std::memory_order_relaxed));
+    for (std::uint32_t i = 0; i < std::min(count, kMost); i++) {
+        const EventQueue& queue = set_.at(i);
+        log("kqueue: thread {} on CPU {}: {} realtime, {} others, {} in hand, {} ns each{}",
+            queue.thread, queue.cpu.load(std::memory_order_relaxed),
+            queue.length(Waiting::Realtime), queue.length(Waiting::Normal),
+            queue.length(Waiting::Handed), queue.load(0).average,
+            queue.idle.load(std::memory_order_relaxed) ? ", waits" : "");
+    }
+}
+
 EventQueue* ScheduledQueues::choose(const EventQueue* local) {
     const Nanoseconds average = average_.load(std::memory_order_relaxed);
     const Nanoseconds unknown = average ? average : 1;
@@ -83,13 +100,12 @@ EventQueue* ScheduledQueues::choose(const EventQueue* local) {
 // With the lock of `home` held. Of the others it sees what they were a moment ago: move() looks
 // again.
 EventQueue& ScheduledQueues::target_of(const Knote& knote, EventQueue& home) {
-    const bool at_home = knote.generation_ && knote.generation_ == home.generation &&
-                         home.open.load(std::memory_order_relaxed);
-    if (knote.pinned_ && at_home)
+    if (knote.pinned_ && home.serves(knote.generation_))
         return home;
     const EventQueue* local = nullptr;
-    if (schedule_.scheduler == Scheduler::Queue && at_home)
-        local = &home;
+    if (schedule_.scheduler == Scheduler::Queue && knote.first_ &&
+        knote.first_->serves(knote.first_generation_))
+        local = knote.first_;
     if (schedule_.scheduler == Scheduler::Cpu) {
         const std::uint32_t cpu = current_cpu();
         const EventQueue* last = on_cpu(cpu).load(std::memory_order_acquire);
@@ -101,6 +117,15 @@ EventQueue& ScheduledQueues::target_of(const Knote& knote, EventQueue& home) {
     return chosen ? *chosen : parked_;
 }
 
+// With the lock of its queue held, to which it was sent. -> whether the thread was idle.
+bool ScheduledQueues::arrived(Knote& knote, EventQueue& queue) {
+    if (&queue != &parked_ && !(knote.first_ && knote.first_->serves(knote.first_generation_))) {
+        knote.first_ = &queue;
+        knote.first_generation_ = knote.generation_;
+    }
+    return queue.idle.exchange(false, std::memory_order_relaxed);
+}
+
 // -> whether it did: the knote still waits nowhere, and may; `to` still takes it.
 bool ScheduledQueues::move(Knote& knote, EventQueue& from, EventQueue& to) {
     bool to_idle;
@@ -110,7 +135,7 @@ bool ScheduledQueues::move(Knote& knote, EventQueue& from, EventQueue& to) {
             (&to != &parked_ && !to.open.load(std::memory_order_relaxed)))
             return false;
         to.adopt(knote);
-        to_idle = to.idle.exchange(false, std::memory_order_relaxed);
+        to_idle = arrived(knote, to);
     }
     announce(to, to_idle);
     return true;
@@ -128,7 +153,7 @@ void ScheduledQueues::activate(Knote& knote, const Activity& activity) {
             to = &target_of(knote, queue);
             if (to == from) {
                 queue.push(knote);
-                to_idle = queue.idle.exchange(false, std::memory_order_relaxed);
+                to_idle = arrived(knote, queue);
             }
         });
         if (!to)
@@ -148,7 +173,7 @@ void ScheduledQueues::pin(Knote& knote, EventQueue& queue) {
         if (waits)
             queue.remove(knote);
         knote.pinned_ = true;
-        knote.generation_ = queue.generation;
+        knote.generation_ = queue.generation.load(std::memory_order_relaxed);
         if (waits)
             queue.push(knote);
     };
@@ -232,7 +257,7 @@ void ScheduledQueues::drain(EventQueue& from) {
             if (to != &parked_ && !to->open.load(std::memory_order_relaxed))
                 continue;
             to->adopt(*knote);
-            to_idle = to->idle.exchange(false, std::memory_order_relaxed);
+            to_idle = arrived(*knote, *to);
         }
         announce(*to, to_idle);
     }

@@ -17,6 +17,7 @@ class ScheduledQueues {
     Result<EventQueue*> open();  // for a thread that begins to collect. NoMem, Again
     void close(EventQueue&);     // what waits there goes to others
     void close_all();            // no knote is left; the threads that wait wake up
+    void log_state();
 
     void activate(Knote&, const Activity&);
     // A knote that a thread registered for itself. With the change lock held.
@@ -36,6 +37,7 @@ class ScheduledQueues {
     std::atomic<EventQueue*>& on_cpu(std::uint32_t cpu) { return on_cpu_[cpu % kCpuSlots]; }
     EventQueue* choose(const EventQueue* local);
     EventQueue& target_of(const Knote&, EventQueue& home);
+    bool arrived(Knote&, EventQueue&);
     bool move(Knote&, EventQueue& from, EventQueue& to);
     void announce(EventQueue&, bool to_idle);
     void wake_idle(const EventQueue& busy);

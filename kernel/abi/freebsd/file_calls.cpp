@@ -419,7 +419,7 @@ constexpr Syscall kCalls[] = {
     {41, "dup", 1, dup},
     {42, "freebsd10_pipe", 0, old_pipe},
     {54, "ioctl", 3, ioctl, SyscallStatus::Partial,
-     "terminals, FIO*, sockets, SKQ's FKQMULTI and FKQTUNE of a kqueue, and what drivers define"},
+     "terminals, FIO*, sockets, SKQ's FKQ* of a kqueue, and what drivers define"},
     {89, "getdtablesize", 0, getdtablesize},
     {90, "dup2", 2, dup2},
     {92, "fcntl", 3, fcntl, SyscallStatus::Partial,

@@ -29,6 +29,7 @@ enum Request : std::uint32_t {
     kFioNWrite = 0x40046677,
     kFkqMulti = 0x80046659,  // SKQ's
     kFkqTune = 0x8004665b,
+    kFkqMPrnt = 0x2000665a,
     kTiocSCtty = 0x20007461,
     kTiocGSid = 0x40047463,
     kTiocGetD = 0x4004741a,
@@ -183,6 +184,8 @@ Result<> kqueue_ioctl(Kqueue& kqueue, std::uint32_t request, UserAddr argument) 
             return kqueue.schedule(SKEP_TRY(copy_in<std::uint32_t>(argument)));
         case kFkqTune:
             return kqueue.tune(SKEP_TRY(copy_in<std::uint32_t>(argument)));
+        case kFkqMPrnt:  // to the console, which is not everybody's
+            return current_caller().superuser() ? kqueue.log_queues() : fail(Errno::Perm);
         default:
             return (SKEP_TRY(kqueue.ioctl(request, argument)), Result<>());
     }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	fkqMulti, fkqTune                  = 0x80046659, 0x8004665b
+	fkqMulti, fkqTune, fkqMPrnt        = 0x80046659, 0x8004665b, 0x2000665a
 	schedRandom, schedQueue            = 0, 1
 	schedCPU, schedBest                = 2, 4
 	tuneFreq, tuneRTShare              = 1, 2
@@ -124,10 +124,12 @@ func refusals() {
 	check(q.ioctl(fkqTune, tuneRTShare|101<<16) == syscall.EINVAL, "a share of 101")
 	check(q.ioctl(fkqTune, tuneFreq|100<<16) == syscall.EOPNOTSUPP, "FREQ")
 	must(q.ioctl(fkqTune, tuneRTShare|50<<16))
+	must(q.ioctl(fkqMPrnt, 0))
 	plain := open()
 	check(plain.change(int(q), syscall.EVFILT_READ, syscall.EV_ADD, 0) == syscall.EINVAL, "it cannot be watched")
 	must(plain.change(1, filterUser, syscall.EV_ADD, 0))
 	check(plain.ioctl(fkqMulti, 0) == syscall.EINVAL, "it has been used")
+	check(plain.ioctl(fkqMPrnt, 0) == syscall.EINVAL, "it has no queues to show")
 	check(queue(0).ioctl(fkqMulti, 0) == syscall.ENOTTY, "not a kqueue")
 	syscall.Close(int(q))
 	syscall.Close(int(plain))
