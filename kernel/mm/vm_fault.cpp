@@ -3,6 +3,7 @@
 #include <kernel/mm/layout.hpp>
 #include <kernel/mm/vm_map.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace skep::kernel {
@@ -42,6 +43,33 @@ Result<> VmMap::fault(std::uint64_t address, FaultAccess access) {
     if (!allows(*e, access))
         return fail(Errno::Acces);
     return resolve(*e, address & ~(kPageSize - 1), access);
+}
+
+// Under the lock, so that no page goes away while it is read.
+Result<> VmMap::read(std::uint64_t address, void* to, std::size_t size) {
+    if (address >= kUserEnd || size > kUserEnd - address)
+        return fail(Errno::Fault);
+    auto* at = static_cast<std::byte*>(to);
+    const MutexGuard guard(lock_);
+    while (size) {
+        const MapEntry* e = find(address);
+        if (!e)
+            return fail(Errno::Fault);
+        if (!allows(*e, FaultAccess::Read))
+            return fail(Errno::Acces);
+        int level;
+        const Pte* pte = table_.find(address, &level);
+        if (!pte || !pte->present()) {
+            SKEP_TRY(resolve(*e, address & ~(kPageSize - 1), FaultAccess::Read));
+            pte = table_.find(address, &level);
+        }
+        const std::uint64_t page = PageTable::level_size(level), in_page = address & (page - 1);
+        const std::size_t part = std::min<std::uint64_t>(size, page - in_page);
+        const PhysAddr frame{pte->address().value & ~(page - 1)};
+        std::memcpy(at, static_cast<const std::byte*>(direct_map(frame)) + in_page, part);
+        at += part, address += part, size -= part;
+    }
+    return {};
 }
 
 Result<> VmMap::resolve(const MapEntry& e, std::uint64_t page, FaultAccess access) {

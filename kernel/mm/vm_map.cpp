@@ -463,6 +463,15 @@ Result<VmMap::SharedPlace> VmMap::shared_place(std::uint64_t address) {
     return SharedPlace{e->object.get(), e->offset + (address - e->start)};
 }
 
+std::uint64_t VmMap::resident_pages(std::uint64_t start, std::uint64_t end) {
+    const MutexGuard guard(lock_);
+    std::uint64_t count = 0;
+    table_.for_each(start, end, [&](std::uint64_t, const Pte&, int level) {
+        count += PageTable::level_size(level) / kPageSize;
+    });
+    return count;
+}
+
 Result<PhysAddr> VmMap::physical(std::uint64_t address) {
     const MutexGuard guard(lock_);
     int level;

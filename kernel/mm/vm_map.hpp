@@ -109,6 +109,9 @@ class VmMap : public RefCounted {
     std::uint64_t mapped_bytes() const { return mapped_; }
     std::uint64_t resident_pages() const { return resident_.load(std::memory_order_relaxed); }
 
+    // Of a part of it.
+    std::uint64_t resident_pages(std::uint64_t start, std::uint64_t end);
+
     // Where in which object an address of a shared mapping is; null object: it is private. Fault:
     // not mapped.
     struct SharedPlace {
@@ -116,6 +119,8 @@ class VmMap : public RefCounted {
         std::uint64_t offset;
     };
     Result<SharedPlace> shared_place(std::uint64_t address);
+    // Memory of a program that need not be the calling one. Fault, Acces, Io, NoMem.
+    Result<> read(std::uint64_t address, void* to, std::size_t size);
     // The physical page behind an address as it is now; Fault if there is none.
     Result<PhysAddr> physical(std::uint64_t address);
 

@@ -76,6 +76,21 @@ TEST_F(VmMapTest, NothingIsBothWritableAndExecutable) {
     EXPECT_TRUE(child->protect(kBase, kPageSize, kBoth));
 }
 
+TEST_F(VmMapTest, OthersMayReadIt) {
+    ASSERT_TRUE(map_->map({.address = kBase, .size = 2 * kPageSize, .fixed = true}));
+    std::uint8_t* last = access(*map_, kBase + kPageSize - 1, FaultAccess::Write);
+    ASSERT_TRUE(last);
+    *last = 7;
+    std::uint8_t bytes[3] = {9, 9, 9};
+    EXPECT_TRUE(map_->read(kBase + kPageSize - 1, bytes, 3));  // the second page was never touched
+    EXPECT_EQ(bytes[0], 7);
+    EXPECT_EQ(bytes[1] | bytes[2], 0);
+    EXPECT_EQ(map_->read(kBase + 2 * kPageSize - 1, bytes, 2), std::unexpected(Errno::Fault));
+    EXPECT_EQ(map_->read(~0ull, bytes, 2), std::unexpected(Errno::Fault));
+    ASSERT_TRUE(map_->protect(kBase, kPageSize, 0));
+    EXPECT_EQ(map_->read(kBase, bytes, 1), std::unexpected(Errno::Acces));
+}
+
 TEST_F(VmMapTest, TheMaximumOnlyShrinks) {
     ASSERT_TRUE(map_->map({.address = kBase, .size = 2 * kPageSize, .fixed = true}));
     EXPECT_TRUE(map_->protect(kBase, kPageSize, kProtRead, kProtRead));

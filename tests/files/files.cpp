@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -14,6 +15,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <vector>
 
@@ -381,6 +384,37 @@ void proc_files() {
     CHECK_ERROR(::open("/proc/999999/stat", O_RDONLY), ENOENT);
 }
 
+std::string contents(const char* path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// What a program was started with; others' only for their user.
+void proc_start_record() {
+    std::string expected;
+    for (char** e = environ; *e; e++)
+        expected += std::string(*e) + '\0';
+    CHECK(contents("/proc/self/environ") == expected);
+    const std::string vector = contents("/proc/self/auxv");
+    CHECK(!vector.empty() && vector.size() % 16 == 0);
+    bool page_size = false;
+    for (std::size_t at = 0; at < vector.size(); at += 16) {
+        std::uint64_t pair[2];
+        std::memcpy(pair, vector.data() + at, sizeof pair);
+        for (const std::uint64_t type : {AT_PAGESZ, AT_ENTRY, AT_PHDR, AT_RANDOM})
+            CHECK(pair[0] != type || pair[1] == ::getauxval(type));
+        page_size |= pair[0] == AT_PAGESZ;
+    }
+    CHECK(page_size);
+    if (::geteuid() != 0)
+        return;
+    CHECK(in_child([] {
+              CHECK(::setresuid(1000, 1000, 1000) == 0);
+              CHECK_ERROR(::open("/proc/1/environ", O_RDONLY), EACCES);
+              CHECK_ERROR(::open("/proc/1/auxv", O_RDONLY), EACCES);
+          }) == 0);
+}
+
 }  // namespace
 
 const Case file_cases[] = {
@@ -397,6 +431,7 @@ const Case file_cases[] = {
     {"holes", holes},
     {"copies", copies},
     {"proc_files", proc_files},
+    {"proc_start_record", proc_start_record},
 };
 const unsigned file_case_count = std::size(file_cases);
 

@@ -340,11 +340,124 @@ bool memory_figures() {
     return true;
 }
 
+// kern.proc.{env,auxv,vmmap,filedesc,cwd}, as procstat(1) and fstat(1) ask.
+long of_me(std::int32_t what, void* to, std::uint64_t* size) {
+    const std::int32_t name[] = {1, 14, what, -1};
+    return sys(202, name, 4, to, size, 0, 0);
+}
+
+bool environment_and_auxiliary() {
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(of_me(35, buffer, &size), 0);
+    const char* p = buffer;
+    for (const std::uint64_t* e = start.environment(); *e; e++) {
+        EXPECT(p < buffer + size && equal(p, reinterpret_cast<const char*>(*e)));
+        p += length(p) + 1;
+    }
+    EXPECT(p == buffer + size);
+    size = sizeof buffer;
+    EXPECT_CALL(of_me(36, buffer, &size), 0);
+    const std::uint64_t* a = start.auxiliary();
+    std::uint64_t pairs = 1;
+    while (a[2 * (pairs - 1)])
+        pairs++;
+    EXPECT_CALL(size, pairs * 16);
+    for (std::uint64_t i = 0; i < 2 * pairs; i++)
+        EXPECT(at<std::uint64_t>(buffer, 8 * i) == a[i]);
+    return true;
+}
+
+bool address_space() {
+    std::uint64_t size = sizeof buffer, on_stack = word(&size);
+    EXPECT_CALL(of_me(32, buffer, &size), 0);
+    bool stack = false, text = false;
+    std::uint64_t last = 0;
+    const char* p = buffer;
+    while (p < buffer + size) {
+        const std::uint64_t from = at<std::uint64_t>(p, 8), to = at<std::uint64_t>(p, 16);
+        EXPECT(from >= last && to > from);
+        last = to;
+        if (from <= on_stack && on_stack < to)
+            stack = at<std::int32_t>(p, 56) == 3 && at<std::int32_t>(p, 48) > 0;
+        if (at<std::int32_t>(p, 4) == 2 && equal(p + 136, "/root/program"))
+            text = text || at<std::int32_t>(p, 56) == 5;
+        EXPECT(at<std::int32_t>(p, 0) > 136);
+        p += at<std::int32_t>(p, 0);
+    }
+    EXPECT(p == buffer + size && stack && text);
+    return true;
+}
+
+bool open_files() {
+    const long file = sys(499, -100, "/tmp/procstat", 0x200 | 2, 0600);  // O_CREAT | O_RDWR
+    EXPECT(file >= 0);
+    EXPECT_CALL(sys(4, file, "abc", 3), 3);
+    std::int32_t pair[2], pipes[2];
+    EXPECT_CALL(sys(135, 1, 1, 0, pair), 0);  // socketpair
+    EXPECT_CALL(sys(542, pipes, 0), 0);       // pipe2
+    char here[1024];
+    EXPECT_CALL(sys(326, here, sizeof here), 0);  // __getcwd
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(of_me(33, buffer, &size), 0);
+    int seen = 0;
+    for (const char* p = buffer; p < buffer + size; p += at<std::int32_t>(p, 0)) {
+        const std::int32_t type = at<std::int32_t>(p, 4), number = at<std::int32_t>(p, 8);
+        EXPECT(at<std::int32_t>(p, 0) > 368);
+        if (number == -5)
+            seen |= type == 1 && equal(p + 368, "/root/program") ? 1 : 0;
+        else if (number == -1)
+            seen |= type == 1 && at<std::int32_t>(p, 32) == 2 && equal(p + 368, here) ? 2 : 0;
+        else if (number == file)
+            seen |= type == 1 && at<std::int32_t>(p, 16) == 3 && at<std::int64_t>(p, 24) == 3 &&
+                            at<std::uint64_t>(p, 312) == 3 &&
+                            at<std::uint16_t>(p, 328) == (0100000 | 0600) &&
+                            equal(p + 368, "/tmp/procstat")
+                        ? 4
+                        : 0;
+        else if (number == pair[0])
+            seen |=
+                type == 2 && at<std::int32_t>(p, 36) == 1 && at<std::int32_t>(p, 40) == 1 ? 8 : 0;
+        else if (number == pipes[0])
+            seen |= type == 3 ? 16 : 0;
+    }
+    EXPECT_CALL(seen, 31);
+    size = sizeof buffer;
+    EXPECT_CALL(of_me(42, buffer, &size), 0);
+    EXPECT(at<std::int32_t>(buffer, 8) == -1 && equal(buffer + 368, here));
+    for (const std::int32_t each :
+         {static_cast<std::int32_t>(file), pair[0], pair[1], pipes[0], pipes[1]})
+        EXPECT_CALL(sys(6, each), 0);
+    EXPECT_CALL(sys(10, "/tmp/procstat"), 0);
+    return true;
+}
+
+// Another user's are not to be seen.
+bool private_records() {
+    const auto child = call(2);
+    if (!child.failed && child.value == 0) {
+        bool fine = sys(23, 1000) == 0;  // setuid
+        for (const std::int32_t what : {32, 33, 35, 36, 42}) {
+            const std::int32_t name[] = {1, 14, what, 1};
+            std::uint64_t size = sizeof buffer;
+            fine = fine && sys(202, name, 4, buffer, &size, 0, 0) == -kEperm;
+        }
+        exit_with(fine ? 9 : 10);
+    }
+    std::int32_t status = 0;
+    EXPECT_CALL(sys(7, child.value, &status, 0, 0), child.signed_value());
+    EXPECT_CALL(status, 9 << 8);
+    return true;
+}
+
 }  // namespace
 
 void sysctl_cases() {
     const Case cases[] = {
         {"sysctl_integers", integers},
+        {"procstat_memory", environment_and_auxiliary},
+        {"procstat_map", address_space},
+        {"procstat_files", open_files},
+        {"procstat_private", private_records},
         {"sysctl_texts", texts},
         {"sysctl_numbers", numbers_without_names},
         {"sysctl_small_buffer", a_small_buffer},

@@ -249,10 +249,6 @@ Result<> comm(std::int32_t process, TextBuilder& text) {
     return text.format("{}\n", v.name());
 }
 
-Result<> nothing(std::int32_t, TextBuilder&) {
-    return {};
-}
-
 Result<> append_path(TextBuilder& text, Result<Ref<Vnode>> directory) {
     const Text path = SKEP_TRY(path_of_directory(current_fs(), SKEP_TRY(std::move(directory))));
     return text.append(path.view());
@@ -291,10 +287,11 @@ Result<> self_mounts_text(std::int32_t, TextBuilder& text) {
 }
 
 constexpr ProcEntry kProcess[] = {
+    {.name = "auxv", .text = show_auxiliary_vector},
     {.name = "cmdline", .text = show_arguments},
     {.name = "comm", .text = comm},
     {.name = "cwd", .type = VnodeType::Symlink, .text = cwd_text, .follow = working_directory},
-    {.name = "environ", .text = nothing},
+    {.name = "environ", .text = show_environment},
     {.name = "exe", .type = VnodeType::Symlink, .text = exe_text, .follow = executable_of},
     {.name = "fd", .type = VnodeType::Directory, .descriptors = true},
     {.name = "maps", .text = show_maps},

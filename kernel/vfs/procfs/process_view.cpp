@@ -3,6 +3,7 @@
 #include <kernel/arch/x86_64/cpu.hpp>
 #include <kernel/arch/x86_64/percpu.hpp>
 #include <kernel/proc/process.hpp>
+#include <kernel/proc/start_record.hpp>
 #include <kernel/vfs/current.hpp>
 #include <kernel/vfs/path.hpp>
 
@@ -86,14 +87,24 @@ Result<> show_arguments(std::int32_t id, TextBuilder& text) {
     return text.append({copy.data(), size});
 }
 
-Result<> show_maps(std::int32_t id, TextBuilder& text) {
+namespace {
+
+Ref<VmMap> map_of(Process& process) {
+    SpinGuard guard(process_lock);
+    return process.state == ProcessState::Alive ? process.map : Ref<VmMap>();
+}
+
+Result<Ref<VmMap>> inspected_map(std::int32_t id) {
     Ref<Process> process = SKEP_TRY(find(id));
-    Ref<VmMap> map;
-    {
-        SpinGuard guard(process_lock);
-        if (process->state == ProcessState::Alive)
-            map = process->map;
-    }
+    if (!may_inspect(*process))
+        return fail(Errno::Acces);
+    return map_of(*process);
+}
+
+}  // namespace
+
+Result<> show_maps(std::int32_t id, TextBuilder& text) {
+    const Ref<VmMap> map = map_of(*SKEP_TRY(find(id)));
     if (!map)
         return {};
     Result<> result;
@@ -115,6 +126,23 @@ Result<> show_maps(std::int32_t id, TextBuilder& text) {
             result = line();
     });
     return result;
+}
+
+Result<> show_environment(std::int32_t id, TextBuilder& text) {
+    const Ref<VmMap> map = SKEP_TRY(inspected_map(id));
+    if (!map)
+        return {};
+    const Vector<char> strings = SKEP_TRY(read_environment(*map));
+    return text.append({strings.data(), strings.size()});
+}
+
+Result<> show_auxiliary_vector(std::int32_t id, TextBuilder& text) {
+    const Ref<VmMap> map = SKEP_TRY(inspected_map(id));
+    if (!map)
+        return {};
+    const Vector<std::uint64_t> words = SKEP_TRY(read_auxiliary_vector(*map));
+    return text.append(
+        {reinterpret_cast<const char*>(words.data()), words.size() * sizeof(std::uint64_t)});
 }
 
 Result<Ref<Vnode>> executable_of(std::int32_t id) {

@@ -27,6 +27,9 @@ Result<ProcessView> view_process(std::int32_t process);
 std::int32_t next_process(std::int32_t after);  // by number; 0: none
 Result<> show_arguments(std::int32_t process, TextBuilder&);
 Result<> show_maps(std::int32_t process, TextBuilder&);
+// Acces: not the caller's to see.
+Result<> show_environment(std::int32_t process, TextBuilder&);
+Result<> show_auxiliary_vector(std::int32_t process, TextBuilder&);
 Result<Ref<Vnode>> executable_of(std::int32_t process);
 Result<Ref<DescriptorTable>> descriptors_of(std::int32_t process);
 Result<Ref<FsContext>> fs_of(std::int32_t process);
