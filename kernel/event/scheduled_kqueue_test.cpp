@@ -215,6 +215,37 @@ TEST_F(ScheduledKqueue, QueueKeepsToTheThreadThatGotItFirst) {
     EXPECT_TRUE((here == 20 && there == 0) || (here == 0 && there == 20)) << here << " " << there;
 }
 
+// A better queue gets an event while the first one is loaded; the next is the first one's again.
+TEST_F(ScheduledKqueue, QueueComesBackToTheFirstThread) {
+    Ref<Kqueue> queue = create(make(kQueue, 2));
+    EXPECT_TRUE(wait(*queue).empty());
+    for (std::uint64_t i = 0; i <= 10; i++) {
+        ASSERT_TRUE(user(*queue, i, kEventAdd | kEventClear));
+        trigger(*queue, i);
+    }
+    EXPECT_EQ(wait(*queue).size(), 11u);
+    for (std::uint64_t i = 1; i <= 10; i++)
+        trigger(*queue, i);
+    std::barrier step(2);
+    Worker other([&] {
+        EXPECT_TRUE(wait(*queue).empty());
+        step.arrive_and_wait();
+        step.arrive_and_wait();
+        EXPECT_EQ(wait(*queue).size(), 1u);
+        step.arrive_and_wait();
+        step.arrive_and_wait();
+        EXPECT_TRUE(wait(*queue).empty());
+    });
+    step.arrive_and_wait();
+    trigger(*queue, 0);
+    EXPECT_EQ(wait(*queue).size(), 10u);
+    step.arrive_and_wait();
+    step.arrive_and_wait();
+    trigger(*queue, 0);
+    EXPECT_EQ(wait(*queue).size(), 1u);
+    step.arrive_and_wait();
+}
+
 TEST_F(ScheduledKqueue, AffinityIsToTheThreadThatRegisters) {
     Ref<Kqueue> queue = create(make(0, 0, 4));
     std::barrier step(2);
