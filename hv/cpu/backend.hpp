@@ -31,6 +31,13 @@ class CpuidHandler {
     ~CpuidHandler() = default;
 };
 
+// How the CPU answers for a guest's local APIC, where it can.
+enum class ApicAccess : u8 {
+    None,  // each access leaves
+    Page,  // at Backend::apic_page
+    Msrs,  // of an x2APIC
+};
+
 // One virtual CPU as the hardware knows it: a VMCB or a VMCS and the registers around it. It
 // belongs to one physical CPU at a time: `acquire` takes it, `release` gives it up; all other
 // functions are for its holder; `cpu` is always the calling one. There is one per CPU for the root
@@ -97,10 +104,11 @@ class HardwareVcpu {
 
     // Interrupts that the CPU delivers from the local APIC's page by itself, when the guest can
     // take them: then no window and no threshold is asked for on their account. Told are the
-    // highest vectors in IRR and ISR (0: none) and whether it is an x2APIC, whenever somebody else
-    // may have changed those; the page tells of which vectors the end has to leave (TMR).
+    // highest vectors in IRR and ISR (0: none) and where the guest finds the APIC, whenever
+    // somebody else may have changed those; the page tells of which vectors the end has to leave
+    // (TMR).
     virtual bool delivers_interrupts() const { return false; }
-    virtual void deliver_interrupts(u8, u8, bool) {}
+    virtual void deliver_interrupts(u8, u8, ApicAccess) {}
     // Whether interrupts posted to its mailbox reach the guest while it runs.
     virtual bool takes_posted() const { return false; }
 
@@ -149,6 +157,10 @@ class Backend {
     virtual const char* name() const = 0;
     virtual u32 features() const = 0;  // abi::HostFeature
     virtual const TableFormat& table_format() const = 0;
+    // For HardwareVcpus that deliver interrupts: the frame to be mapped where a guest has its
+    // xAPIC. Only with ApicAccess::Page accesses to it reach the APIC; no guest may find it
+    // otherwise.
+    virtual Hpa apic_page() const { return {}; }
     // What this CPU lacks and hv does without, by name, one after the other up to nullptr.
     virtual const char* absent(unsigned index) const = 0;
 

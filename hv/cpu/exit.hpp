@@ -24,6 +24,8 @@ enum class ExitKind : u8 {
     TaskPriorityLowered,  // CR8 fell below the threshold that was set
     TaskPriorityWrite,    // MOV to CR8, not executed yet, while a threshold is set
     EndOfInterrupt,       // of vector `raw`, which the page says is level-triggered
+    ApicAccess,           // to offset `raw` of the local APIC's page: not done
+    ApicWrite,            // to offset `raw`: the value is in LocalApic's page, the instruction done
     DebugRegister,        // an access, not executed yet, while they are intercepted
     Hlt,
     Pause,

@@ -101,6 +101,27 @@ void Vcpu::settle_timer(u32 offset, u64 now) {
         apic_.poll_timer(now, tsc_offset_);
 }
 
+ApicAccess Vcpu::apic_access() const {
+    if (apic_.x2apic())
+        return ApicAccess::Msrs;
+    return apic_.xapic() && (apic_.base() & apic::kBaseAddress) == apic::kBaseDefault
+               ? ApicAccess::Page
+               : ApicAccess::None;
+}
+
+// What the CPU leaves of a write to the APIC that it answers for (SDM vol. 3, 30.4.3.3).
+Vcpu::Leave Vcpu::finish_apic_write(u32 offset) {
+    // An x2APIC's is a self-IPI of a vector below 16, which nothing accepts.
+    if (!apic_.xapic())
+        return {};
+    const u64 now = read_tsc();
+    const u32 value = apic_.take_written(offset);
+    if (offset % 16 != 0)
+        return {};
+    settle_timer(offset, now);
+    return apply(apic_.write(offset, value, now));
+}
+
 Vcpu::Leave Vcpu::access_apic(u32 offset) {
     using Kind = MemoryOperation::Kind;
     std::array<u8, 15> code;

@@ -169,8 +169,11 @@ void Vcpu::use_debug_registers() {
 
 [[gnu::noinline]] Vcpu::Leave Vcpu::handle_fault(const SecondLevelFault& fault) {
     const Gpa gpa = fault.address;
-    if (apic_.xapic() && (apic_.base() & apic::kBaseAddress) == gpa.frame().value)
+    if (apic_.xapic() && (apic_.base() & apic::kBaseAddress) == gpa.frame().value) {
+        if (hardware_->delivers_interrupts() && apic_access() == ApicAccess::Page)
+            vm_.show_apic_page();
         return access_apic(static_cast<u32>(gpa.offset()));
+    }
 
     page_->mmio = {gpa.value, fault.access, 0};
     page_->instruction_length = 0;
@@ -208,6 +211,10 @@ Vcpu::Leave Vcpu::handle(const Exit& exit) {
             return ExitReason::Interrupted;
         case ExitKind::EndOfInterrupt:
             return apply(apic_.ended(static_cast<u8>(exit.raw)));
+        case ExitKind::ApicAccess:
+            return handle_fault({Gpa{apic::kBaseDefault + exit.raw}, abi::AccessKind::Read});
+        case ExitKind::ApicWrite:
+            return finish_apic_write(static_cast<u32>(exit.raw));
         case ExitKind::Nmi:
             // For the root domain, or only to make this vCPU look at its requests.
             check_events_ = true;

@@ -14,6 +14,12 @@ constexpr u32 kLvtMasked = 1 << 16;
 constexpr unsigned kOneShot = 0, kPeriodic = 1, kTscDeadline = 2;
 constexpr std::array kLvts = {apic::kLvtTimer, apic::kLvtThermal, apic::kLvtPerformance,
                               apic::kLvtLint0, apic::kLvtLint1,   apic::kLvtError};
+// An xAPIC's whose new value a CPU puts into the page, and then leaves (SDM vol. 3, 30.4.3).
+constexpr std::array kOverwritten = {
+    apic::kId,       apic::kLdr,      apic::kDfr,        apic::kSvr,
+    apic::kEsr,      apic::kLvtTimer, apic::kLvtThermal, apic::kLvtPerformance,
+    apic::kLvtLint0, apic::kLvtLint1, apic::kLvtError,   apic::kInitialCount,
+    apic::kDivide};
 constexpr u32 kEsrIllegalRegister = 1 << 7;
 
 constexpr u32 lvt_mask(u32 offset) {
@@ -88,6 +94,7 @@ void LocalApic::init() {
         reg(lvt) = kLvtMasked;
     reg(apic::kLvtCmci) = kLvtMasked;
     find_accepts_extint();
+    keep();
 }
 
 bool LocalApic::valid_base(u64 value, u64 address_mask) {
@@ -100,6 +107,7 @@ void LocalApic::restore_base(u64 value) {
     base_ = value;
     set_identity();
     find_accepts_extint();
+    keep();
 }
 
 void LocalApic::set_identity() {
@@ -118,6 +126,18 @@ bool LocalApic::set_base(u64 value, u64 address_mask) {
     if (was_enabled && !enable)
         init();
     return true;
+}
+
+void LocalApic::keep() {
+    for (std::size_t i = 0; i < kOverwritten.size(); ++i)
+        kept_[i] = reg(kOverwritten[i]);
+}
+
+u32 LocalApic::take_written(u32 offset) {
+    const u32 value = reg(offset & 0xff0);
+    for (std::size_t i = 0; i < kOverwritten.size(); ++i)
+        reg(kOverwritten[i]) = kept_[i];
+    return value;
 }
 
 u64 LocalApic::divide() const {
@@ -208,7 +228,12 @@ ApicEffect LocalApic::write_common(u32 offset, u32 value, u64 now) {
 }
 
 ApicEffect LocalApic::write(u32 offset, u32 value, u64 now) {
-    offset &= 0xff0;
+    const ApicEffect effect = write_xapic(offset & 0xff0, value, now);
+    keep();
+    return effect;
+}
+
+ApicEffect LocalApic::write_xapic(u32 offset, u32 value, u64 now) {
     if (!exists(offset)) {
         reg(apic::kEsr) |= kEsrIllegalRegister;
         return {};
@@ -436,6 +461,7 @@ void LocalApic::load(const Page& page) {
     for (const u32 lvt : kLvts)
         reg(lvt) &= lvt_mask(lvt);
     find_accepts_extint();
+    keep();
 }
 
 }  // namespace skep::hv

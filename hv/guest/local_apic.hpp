@@ -98,6 +98,8 @@ class LocalApic {
 
     u32 read(u32 offset, u64 now) const;
     ApicEffect write(u32 offset, u32 value, u64 now);
+    // What a CPU that works on the page has written to an xAPIC's register; it is as before again.
+    u32 take_written(u32 offset);
     // By offset, as `read`; 64 bits only for the ICR.
     std::optional<u64> read_x2(u32 offset, u64 now) const;
     ApicEffect write_x2(u32 offset, u64 value, u64 now);
@@ -146,11 +148,13 @@ class LocalApic {
     u32 current_count(u64 now) const;
     std::optional<u8> highest(u32 base) const;
     u8 in_service_class() const { return in_service().value_or(0) & 0xf0; }
+    void keep();
     void take_accepted();  // mailbox to IRR
     void drop_accepted();
     void find_accepts_extint();
     void set_identity();
     ApicEffect end_of_interrupt();
+    ApicEffect write_xapic(u32 offset, u32 value, u64 now);
     ApicEffect write_common(u32 offset, u32 value, u64 now);
     void write_lvt(u32 offset, u32 value, u64 now);
 
@@ -159,6 +163,7 @@ class LocalApic {
     u64 expiry_ = 0;  // one-shot and periodic: host TSC; 0: disarmed
     u64 tsc_deadline_ = 0;
     bool accepts_extint_ = false;  // follows base and LINT0
+    std::array<u32, 13> kept_{};   // registers that a CPU may overwrite
     alignas(kPageSize) Page page_{};
     alignas(kPageSize) Mailbox edge_;  // Bochs 3.0 wants it at the start of a page
     Mailbox level_;

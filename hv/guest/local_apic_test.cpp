@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
+#include <random>
 
 namespace skep::hv {
 namespace {
@@ -261,6 +263,39 @@ TEST_F(LocalApicTest, ExternalInterrupts) {
     EXPECT_FALSE(apic->accepts_extint());
     ASSERT_TRUE(apic->set_base(apic::kBaseDefault, apic::kBaseAddress));
     EXPECT_TRUE(apic->accepts_extint());
+}
+
+// A CPU that answers for the registers puts a value into the page before hv hears of it: the same
+// comes of it as of a write that hv carries out.
+TEST_F(LocalApicTest, WritesOfACpuAreLikeOnesOfHv) {
+    constexpr std::array kOffsets = {apic::kId,           apic::kLdr,        apic::kDfr,
+                                     apic::kSvr,          apic::kEsr,        apic::kIcrLow,
+                                     apic::kLvtTimer,     apic::kLvtThermal, apic::kLvtPerformance,
+                                     apic::kLvtLint0,     apic::kLvtLint1,   apic::kLvtError,
+                                     apic::kInitialCount, apic::kDivide};
+    auto other = std::make_unique<LocalApic>();
+    other->reset(apic->id());
+    other->write(apic::kSvr, 0x1ff, 0);
+    std::mt19937 random(5);
+    u64 now = 1000;
+    for (int i = 0; i < 5000; ++i) {
+        now += random() % 3000;
+        const u32 offset = kOffsets[random() % kOffsets.size()];
+        const auto value = static_cast<u32>(random() % 4 == 0 ? random() : random() & 0x7'03ff);
+        apic->poll_timer(now, 0);
+        other->poll_timer(now, 0);
+        const ApicEffect effect = apic->write(offset, value, now);
+        const_cast<LocalApic::Page&>(other->page())[offset / 4] = value;
+        const u32 written = other->take_written(offset);
+        EXPECT_EQ(written, value);
+        const ApicEffect same = other->write(offset, written, now);
+        ASSERT_EQ(effect.kind, same.kind);
+        ASSERT_EQ(effect.message.vector, same.message.vector);
+        ASSERT_EQ(apic->deadline(now, 0), other->deadline(now, 0));
+        ASSERT_EQ(apic->read(apic::kCurrentCount, now), other->read(apic::kCurrentCount, now));
+        ASSERT_EQ(apic->accepts_extint(), other->accepts_extint());
+        ASSERT_EQ(apic->page(), other->page()) << "offset " << offset;
+    }
 }
 
 }  // namespace

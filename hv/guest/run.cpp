@@ -155,8 +155,13 @@ Vcpu::Leave Vcpu::prepare_entry() {
     }
     if (hardware_->delivers_interrupts()) {
         open_windows(nmi_pending_, owner_window_);
+        if (const ApicAccess access = apic_access(); access != last_apic_access_) {
+            last_apic_access_ = access;
+            vm_.place_apic(index_, access == ApicAccess::Page);
+            hardware_->flush_tlb();
+        }
         hardware_->deliver_interrupts(apic_.accepts_fixed() ? apic_.requested().value_or(0) : 0,
-                                      apic_.in_service().value_or(0), apic_.x2apic());
+                                      apic_.in_service().value_or(0), last_apic_access_);
         return {};
     }
     open_windows(nmi_pending_, vector.has_value() || owner_window_);

@@ -125,7 +125,9 @@ class Vcpu final : private CpuidHandler {
     void push_error_code(u32 error_code, bool wide);
 
     // apic_access.cpp
+    ApicAccess apic_access() const;
     Leave access_apic(u32 offset);
+    Leave finish_apic_write(u32 offset);
     void settle_timer(u32 offset, u64 now);
     Leave apply(const ApicEffect& effect);
     u64 operand_register(const MemoryOperation& operation) const;
@@ -170,6 +172,7 @@ class Vcpu final : private CpuidHandler {
 
     bool check_events_ = true;   // look at events before the next entry
     bool timer_changed_ = true;  // `deadline_` is not what the APIC's registers say
+    ApicAccess last_apic_access_ = ApicAccess::Page;      // at an entry
     bool nmi_window_ = false, interrupt_window_ = false;  // asked of hardware
     u8 threshold_ = 0;                                    // likewise, of task priority
     bool owner_window_ = false;                           // the owner waits for an interrupt window

@@ -107,6 +107,21 @@ void Vm::flush_translations() {
     }
 }
 
+void Vm::place_apic(unsigned index, bool usual) {
+    auto guard = tables_lock.lock();
+    const u64 bit = u64{1} << index;
+    apics_elsewhere_ = usual ? apics_elsewhere_ & ~bit : apics_elsewhere_ | bit;
+    // Others may still have it in their TLBs: they have theirs at the usual place.
+    if (!usual)
+        tables.remove_overlay();
+}
+
+void Vm::show_apic_page() {
+    auto guard = tables_lock.lock();
+    if (apics_elsewhere_ == 0)
+        tables.overlay(apic::kBaseDefault, backend().apic_page());
+}
+
 // Of destroyed vCPUs, too.
 void Vm::mark_written() {
     for (const VcpuSlot& slot : vcpus) {

@@ -47,6 +47,12 @@ class Vm {
     // After access was withdrawn: no vCPU uses the old translation when this returns.
     void flush_translations();
 
+    // Whether a vCPU has its xAPIC at the usual place; told before it enters its guest so, and its
+    // TLB is flushed. A vCPU that has not would find a shown page as memory, so it is gone then.
+    void place_apic(unsigned index, bool usual);
+    // Lets the CPU answer for xAPICs at the usual place, unless a vCPU has its APIC elsewhere.
+    void show_apic_page();
+
     // Makes the tables' marks complete, before a harvest, under their lock.
     void mark_written();
 
@@ -62,6 +68,8 @@ class Vm {
   private:
     u64 deliver_to(unsigned index, const ApicMessage& message, const Vcpu* source);
     Vcpu* present(unsigned index);
+
+    u64 apics_elsewhere_ = 0;  // under the lock of the tables
 };
 
 }  // namespace skep::hv

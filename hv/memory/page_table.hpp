@@ -152,6 +152,22 @@ class PageTable {
         });
     }
 
+    // One page, where hardware wants it, that the owner has not mapped and does not see: as if
+    // nothing were there, for all but the CPU, and data alone. Nothing happens where something is
+    // mapped, or without memory. The caller flushes after `remove_overlay`.
+    void overlay(u64 address, Hpa frame) {
+        unsigned level = 0;
+        if (!map(address, frame, kPageSize, abi::kRead | abi::kWrite, MemoryType::WriteBack))
+            return;
+        overlay_ = find_leaf(address, level);
+        std::atomic_ref(*overlay_).fetch_and(~(kMapped | u64{7} << kProtectionShift));
+    }
+    void remove_overlay() {
+        if (overlay_ != nullptr && (*overlay_ & kMapped) == 0)
+            store(*overlay_, 0);
+        overlay_ = nullptr;
+    }
+
     // Dirty log: of the leaves that are there when it starts. The caller flushes.
     void dirty_start(u64 address, u64 size) {
         for_each_leaf(address, size, [&](u64& entry, unsigned level, u64) { arm(entry, level); });
@@ -308,7 +324,7 @@ class PageTable {
             u64& entry = entries[index(at, level)];
             const Hpa target{fill.target.value + (at - fill.start)};
             const bool whole = at >= fill.start && at + span(level) <= fill.end;
-            if (entry == 0 && whole && can_be_leaf(level) &&
+            if ((entry == 0 || level == 1) && whole && can_be_leaf(level) &&
                 is_aligned(target.value, span(level))) {
                 store(entry, leaf(target, level, fill.protection, format_.memory_type(fill.type)));
                 continue;
@@ -340,7 +356,7 @@ class PageTable {
              at += step, ++entry) {
             if ((*entry & kMapped) != 0)
                 visit(*entry, level, at);
-            else if (*entry != 0 && enter(*entry, level, at))
+            else if (*entry != 0 && level > 1 && enter(*entry, level, at))
                 visit_table(frame_of(*entry), level - 1, at, start, end, visit, enter);
         }
     }
@@ -402,6 +418,7 @@ class PageTable {
     // Where `grant` was last: a table stays where it is once there is one.
     u64 granted_region_ = ~u64{0};
     u64* granted_table_ = nullptr;
+    u64* overlay_ = nullptr;  // likewise
 };
 
 }  // namespace skep::hv

@@ -344,6 +344,39 @@ TEST_P(PageTableTest, FollowsAModelThroughRandomCalls) {
     }
 }
 
+// What only the CPU sees.
+TEST_P(PageTableTest, OverlaysAPageOfNobody) {
+    constexpr u64 kPlace = 0xfee0'0000;
+    constexpr Hpa kFrame{0x7000};
+    tables.overlay(kPlace, kFrame);
+    for (int round = 0; round < 2; ++round) {
+        EXPECT_EQ(hardware_leaf(kPlace) & 0x000f'ffff'ffff'f000, kFrame.value);
+        EXPECT_TRUE(can_write(kPlace));
+        EXPECT_FALSE(tables.lookup(kPlace));
+        EXPECT_FALSE(tables.is_absent(kPlace));
+        EXPECT_FALSE(tables.grant(kPlace, kAll));
+        EXPECT_EQ(tables.protect(kPlace, kPageSize, kAll).error(), abi::Error::NoEntity);
+        ASSERT_TRUE(tables.unmap(kPlace - kPageSize, 4 * kPageSize));
+        tables.for_each_mapping([](Hpa, u64) { FAIL(); });
+        tables.dirty_start(0, u64{4} << 30);
+        tables.dirty_mark(kPlace);
+        std::vector<u8> found(1);
+        harvest(kPlace, 8 * kPageSize, found);
+        EXPECT_EQ(found[0], 0);
+        tables.overlay(kPlace, kFrame);  // it may be there
+    }
+    tables.remove_overlay();
+    EXPECT_EQ(hardware_leaf(kPlace), 0u);
+    tables.remove_overlay();
+    tables.overlay(kPlace, kFrame);
+    // Its owner's mappings come first.
+    ASSERT_TRUE(map(kPlace - kPageSize, 0x10'0000, 4 * kPageSize));
+    EXPECT_EQ(tables.lookup(kPlace)->address.value, 0x10'1000u);
+    tables.overlay(kPlace, kFrame);
+    tables.remove_overlay();
+    EXPECT_EQ(tables.lookup(kPlace)->address.value, 0x10'1000u);
+}
+
 TEST(PageTable, GivesEveryFrameBack) {
     FakeMemory memory;
     {

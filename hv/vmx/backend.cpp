@@ -4,9 +4,12 @@
 #include "hv/arch/registers.hpp"
 #include "hv/lib/panic.hpp"
 #include "hv/memory/frame_pool.hpp"
+#include "hv/memory/layout.hpp"
 #include "hv/vmx/capability.hpp"
 #include "hv/vmx/ept.hpp"
 #include "hv/vmx/vcpu.hpp"
+
+#include <array>
 
 namespace skep::hv::vmx {
 
@@ -36,6 +39,7 @@ class VmxBackend final : public Backend {
         return features;
     }
     const TableFormat& table_format() const override { return format_; }
+    Hpa apic_page() const override;
     const char* absent(unsigned index) const override;
 
     void enable_cpu() override;
@@ -79,6 +83,12 @@ const char* missing() {
 
 Backend& instance() {
     return the_backend;
+}
+
+// Never accessed itself (SDM vol. 3, 30.4): one for all.
+Hpa VmxBackend::apic_page() const {
+    alignas(kPageSize) static constinit std::array<u8, kPageSize> page{};
+    return physical(&page);
 }
 
 const char* VmxBackend::absent(unsigned index) const {

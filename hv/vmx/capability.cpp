@@ -73,8 +73,8 @@ const char* read_capabilities() {
     found.vpid = found.secondary.allows(kEnableVpid) && (ept & kInvvpid) != 0;
     found.invvpid_single = (ept & kInvvpidSingle) != 0;
     found.preemption_timer = found.pin.allows(kPinPreemptionTimer);
-    found.apicv = found.secondary.allows(kVirtualizeX2Apic | kApicRegisterVirtualization |
-                                         kVirtualInterruptDelivery);
+    found.apicv = found.secondary.allows(kVirtualizeApicAccesses | kVirtualizeX2Apic |
+                                         kApicRegisterVirtualization | kVirtualInterruptDelivery);
     found.posted_interrupts = found.apicv && found.pin.allows(kPinPostedInterrupts) &&
                               found.exit.allows(kAcknowledgeInterrupt);
     found.preemption_timer_shift = read_capability(CapabilityMsr::Misc) & 0x1f;

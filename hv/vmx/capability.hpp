@@ -52,8 +52,9 @@ inline constexpr u32 kInterruptWindowExiting = 1u << 2, kUseTscOffsetting = 1u <
                      kUseMsrBitmaps = 1u << 28, kMonitorExiting = 1u << 29,
                      kActivateSecondaryControls = 1u << 31;
 // Secondary processor-based.
-inline constexpr u32 kEnableEpt = 1u << 1, kEnableRdtscp = 1u << 3, kVirtualizeX2Apic = 1u << 4,
-                     kEnableVpid = 1u << 5, kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,
+inline constexpr u32 kVirtualizeApicAccesses = 1u << 0, kEnableEpt = 1u << 1,
+                     kEnableRdtscp = 1u << 3, kVirtualizeX2Apic = 1u << 4, kEnableVpid = 1u << 5,
+                     kWbinvdExiting = 1u << 6, kUnrestrictedGuest = 1u << 7,
                      kApicRegisterVirtualization = 1u << 8, kVirtualInterruptDelivery = 1u << 9,
                      kEnableInvpcid = 1u << 12, kEnablePml = 1u << 17, kEnableXsaves = 1u << 20;
 // VM-exit.
@@ -75,7 +76,7 @@ struct Capabilities {
     bool write_log;  // page-modification logging
     bool ept_1g;
     bool preemption_timer;
-    bool apicv;                 // APIC registers, virtual-interrupt delivery, x2APIC mode
+    bool apicv;                 // APIC registers in both modes, virtual-interrupt delivery
     bool posted_interrupts;     // on top of these
     u8 preemption_timer_shift;  // the timer counts down once every 2^shift ticks of the TSC
 };

@@ -35,6 +35,7 @@ enum class BasicReason : u32 {
     Monitor = 39,
     Pause = 40,
     TprBelowThreshold = 43,
+    ApicAccess = 44,
     VirtualizedEoi = 45,
     EptViolation = 48,
     Invept = 50,
@@ -196,9 +197,11 @@ bool decode_exit(VmxVcpu& vcpu, u32 reason) {
             return event(ExitKind::TaskPriorityLowered);
         case BasicReason::VirtualizedEoi:
             return event(ExitKind::EndOfInterrupt, vmread(FieldNatural::ExitQualification));
+        case BasicReason::ApicAccess:  // table 28-6
+            exit.interrupted = interrupted_event();
+            return event(ExitKind::ApicAccess, vmread(FieldNatural::ExitQualification) & 0xfff);
         case BasicReason::ApicWrite:
-            // An x2APIC's self-IPI of a vector below 16, which nothing accepts.
-            return false;
+            return event(ExitKind::ApicWrite, vmread(FieldNatural::ExitQualification) & 0xfff);
         case BasicReason::EptViolation: {
             exit.interrupted = interrupted_event();
             const u64 qualification = vmread(FieldNatural::ExitQualification);

@@ -129,6 +129,7 @@ void VmxVcpu::write_controls() {
     }
     if (is_guest() && can.apicv) {
         vmwrite(Field16::GuestInterruptStatus, 0);
+        vmwrite(Field64::ApicAccessPage, backend().apic_page().value);
         for (unsigned i = 0; i < eoi_exits_.size(); ++i)
             vmwrite(stepped(Field64::EoiExitBitmap0, i), 0);
     }
@@ -351,7 +352,7 @@ void VmxVcpu::set_task_priority(u8 cr8) {
     write_threshold();
 }
 
-void VmxVcpu::deliver_interrupts(u8 requested, u8 in_service, bool x2apic) {
+void VmxVcpu::deliver_interrupts(u8 requested, u8 in_service, ApicAccess access) {
     vmwrite(Field16::GuestInterruptStatus, static_cast<u16>(in_service << 8 | requested));
     const u32* tmr = virtual_apic() + kVirtualTmr;
     for (unsigned i = 0; i < eoi_exits_.size(); ++i, tmr += 8) {
@@ -361,9 +362,14 @@ void VmxVcpu::deliver_interrupts(u8 requested, u8 in_service, bool x2apic) {
         eoi_exits_[i] = level;
         vmwrite(stepped(Field64::EoiExitBitmap0, i), level);
     }
-    if (x2apic == ((secondary_ & kVirtualizeX2Apic) != 0))
+    const bool x2apic = access == ApicAccess::Msrs;
+    const u32 wanted = (secondary_ & ~(kVirtualizeApicAccesses | kVirtualizeX2Apic)) |
+                       (x2apic                       ? kVirtualizeX2Apic
+                        : access == ApicAccess::Page ? kVirtualizeApicAccesses
+                                                     : 0);
+    if (wanted == secondary_)
         return;
-    secondary_ ^= kVirtualizeX2Apic;
+    secondary_ = wanted;
     vmwrite(Field32::SecondaryControls, secondary_);
     vmwrite(Field64::MsrBitmaps, (x2apic ? guest_x2apic_msr_bitmap() : guest_msr_bitmap()).value);
 }

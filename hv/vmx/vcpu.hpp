@@ -56,7 +56,7 @@ class VmxVcpu final : public HardwareVcpu {
     void set_task_priority(u8 cr8) override;
     void set_task_priority_threshold(u8 cr8) override;
     bool delivers_interrupts() const override { return capabilities().apicv; }
-    void deliver_interrupts(u8 requested, u8 in_service, bool x2apic) override;
+    void deliver_interrupts(u8 requested, u8 in_service, ApicAccess access) override;
     bool takes_posted() const override { return capabilities().posted_interrupts; }
     void intercept_debug_registers(bool wanted) override { set_primary(kMovDrExiting, wanted); }
     void set_tsc_offset(u64 offset) override { vmwrite(Field64::TscOffset, offset); }

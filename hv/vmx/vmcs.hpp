@@ -27,6 +27,7 @@ enum class Field64 : u32 {
     PmlAddress = 0x200e,
     TscOffset = 0x2010,
     VirtualApicPage = 0x2012,
+    ApicAccessPage = 0x2014,
     PostedInterruptDescriptor = 0x2016,
     EptPointer = 0x201a,
     EoiExitBitmap0 = 0x201c,  // then 1, 2, 3 in steps of 2
