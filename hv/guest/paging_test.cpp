@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 namespace skep::hv {
@@ -56,6 +57,35 @@ TEST_F(PagingTest, FourLevels) {
     EXPECT_FALSE(translate(mode, 0xffff'ffff'8000'0000));
     EXPECT_FALSE(translate({cr0::kPg, 0xff000, cr4::kPae, efer::kLma}, 0))
         << "tables outside of RAM";
+}
+
+// Of the four entries that a PAE walk begins with, none has such a flag.
+TEST_F(PagingTest, TellsOfEachEntryWithFlags) {
+    std::vector<std::pair<u64, bool>> told;
+    const auto walk_to = [&](const PagingMode& mode, u64 linear) {
+        told.clear();
+        walk(mode, linear, memory(),
+             [&](Gpa entry, bool leaf) { told.emplace_back(entry.value, leaf); });
+        return told;
+    };
+    using Told = std::vector<std::pair<u64, bool>>;
+    put32(0x1004, 0x2000 | 1);
+    put32(0x1008, 0x81);
+    put32(0x2008, 0x5000 | 1);
+    const PagingMode two{cr0::kPg, 0x1000, cr4::kPse, 0};
+    EXPECT_EQ(walk_to(two, 0x0040'2000), (Told{{0x1004, false}, {0x2008, true}}));
+    EXPECT_EQ(walk_to(two, 0x0040'3000), (Told{{0x1004, false}}));
+    EXPECT_EQ(walk_to(two, 0x0080'0000), (Told{{0x1008, true}}));
+    EXPECT_TRUE(walk_to({0, 0x1000, 0, 0}, 0x0040'2000).empty());
+    put64(0x3000, 0x4000 | 1);
+    put64(0x4000, 0x6000 | 1);
+    put64(0x4008, 0x81);
+    put64(0x6000, 0x7000 | 1);
+    const PagingMode pae{cr0::kPg, 0x3000, cr4::kPae, 0};
+    EXPECT_EQ(walk_to(pae, 0), (Told{{0x4000, false}, {0x6000, true}}));
+    EXPECT_EQ(walk_to(pae, 0x20'0000), (Told{{0x4008, true}}));
+    const PagingMode four{cr0::kPg, 0x3000, cr4::kPae, efer::kLma};
+    EXPECT_EQ(walk_to(four, 0), (Told{{0x3000, false}, {0x4000, false}, {0x6000, false}}));
 }
 
 TEST_F(PagingTest, ReadsAcrossPagesAndStopsAtHoles) {

@@ -3,8 +3,7 @@
 //
 // All memory that the switch touches is looked up first, so that a page fault or an exit leaves the
 // old task as it was. What the new task's own state is refused for is raised in the new task. Not
-// done: the accessed and dirty bits of the guest's page tables, and the accessed bit of a
-// descriptor in memory that cannot be written.
+// done: accessed and dirty bits in memory that cannot be written.
 #include "hv/guest/task_switch.hpp"
 
 #include "hv/arch/registers.hpp"
@@ -34,30 +33,43 @@ Field selector_field(unsigned segment) {
 
 }  // namespace
 
-// Where a linear address is in memory; nullptr: nowhere that may be accessed so.
-u8* Vcpu::guest_byte(u64 linear, bool write) {
-    const HardwareVcpu& hw = *hardware_;
-    const PagingMode mode{hw.read(Field::Cr0), hw.read(Field::Cr3), hw.read(Field::Cr4),
-                          hw.read(Field::Efer)};
-    const auto gpa = walk(mode, linear & 0xffff'ffff, [this](Gpa at) { return vm_.memory(at); });
-    if (!gpa)
-        return nullptr;
-    const auto mapping = vm_.tables.lookup(gpa->value);
+u8* Vcpu::physical_byte(Gpa gpa, bool write, bool probe) {
+    const auto mapping = vm_.tables.lookup(gpa.value);
     const u32 needed = write ? abi::kRead | abi::kWrite : abi::kRead;
     if (!mapping || (mapping->protection & needed) != needed)
         return nullptr;
-    if (write) {
+    if (write && !probe) {
         auto guard = vm_.tables_lock.lock();
-        vm_.tables.dirty_note_write(gpa->value);
+        vm_.tables.dirty_note_write(gpa.value);
     }
     return direct(mapping->address);
+}
+
+// Where a linear address is in memory; nullptr: nowhere that may be accessed so. A probe leaves no
+// trace of an access.
+u8* Vcpu::guest_byte(u64 linear, bool write, bool probe) {
+    const HardwareVcpu& hw = *hardware_;
+    const PagingMode mode{hw.read(Field::Cr0), hw.read(Field::Cr3), hw.read(Field::Cr4),
+                          hw.read(Field::Efer)};
+    const auto set_flags = [&](Gpa entry, bool leaf) {
+        constexpr u8 kAccessed = 1 << 5, kDirty = 1 << 6;
+        const u8 flags = leaf && write ? kAccessed | kDirty : kAccessed;
+        const u8* now = vm_.memory(entry);
+        if (probe || now == nullptr || (*now & flags) == flags)
+            return;
+        if (u8* at = physical_byte(entry, true, false))
+            std::atomic_ref(*at).fetch_or(flags);
+    };
+    const auto gpa = walk(
+        mode, linear & 0xffff'ffff, [this](Gpa at) { return vm_.memory(at); }, set_flags);
+    return gpa ? physical_byte(*gpa, write, probe) : nullptr;
 }
 
 // Nothing: the bytes can be accessed. What stands in the way is raised, or left with.
 std::optional<Vcpu::Leave> Vcpu::obstacle(u64 linear, u64 size, bool write) {
     constexpr u32 kWriteAccess = 2;
     for (const u64 at : {linear & 0xffff'ffff, (linear + size - 1) & 0xffff'ffff}) {
-        if (guest_byte(at, write) != nullptr)
+        if (guest_byte(at, write, true) != nullptr)
             continue;
         const HardwareVcpu& hw = *hardware_;
         const PagingMode mode{hw.read(Field::Cr0), hw.read(Field::Cr3), hw.read(Field::Cr4),

@@ -108,7 +108,8 @@ class Vcpu final : private CpuidHandler {
 
     // task_switch.cpp
     Leave handle_task_switch(const Exit& exit);
-    u8* guest_byte(u64 linear, bool write);
+    u8* physical_byte(Gpa gpa, bool write, bool probe);
+    u8* guest_byte(u64 linear, bool write, bool probe = false);
     std::optional<Leave> obstacle(u64 linear, u64 size, bool write);
     void copy_guest(u64 linear, std::span<u8> bytes, bool write);
     template <class T>

@@ -234,6 +234,28 @@ TEST(task_switches_between_widths) {
     CHECK_EQ(guest.run_timed(), ExitReason::Hlt);
 }
 
+// In the guest's own page tables, of what the switch reads and writes.
+TEST(task_switch_sets_accessed_and_dirty) {
+    constexpr u64 kTable = 0x50000;
+    constexpr u32 kAccessed = 1 << 5, kDirty = 1 << 6;
+    Guest guest;
+    prepare_tasks(guest);
+    u32* pages = at<u32>(guest, kTable);
+    for (u32 page = 0; page < 1024; ++page)
+        pages[page] = page << 12 | 3;
+    at<u32>(guest, kTables32)[0] = kTable | 3;
+    const auto flags = [&](u64 address) { return pages[address >> 12] & (kAccessed | kDirty); };
+    CHECK_EQ(flags(Guest::kGdt), 0);
+    expect_task(guest, 0x80, 0x22);
+    CHECK_EQ(flags(Guest::kGdt), kAccessed | kDirty);  // busy
+    CHECK_EQ(flags(kTaskA), kAccessed | kDirty);
+    // The link is in its first page; the rest was read.
+    CHECK_EQ(flags(kTaskB + sizeof(Tss)), kAccessed);
+    expect_task(guest, 0x81, 0x11);
+    CHECK_EQ(flags(kTaskB + sizeof(Tss)), kAccessed | kDirty);
+    CHECK_EQ(flags(kTaskC), 0);
+}
+
 // What stands in the way leaves the old task as it was: memory that is not there yet, the dirty
 // log, a page that the guest itself has not mapped.
 TEST(task_switch_meets_absent_memory) {
