@@ -87,8 +87,8 @@ extern "C" [[noreturn]] void hv_main(u32 magic, u32 information_address) {
     if (const auto mode = information.text_mode())
         text_screen().open(direct<volatile u16>(Hpa{mode->address}), mode->columns, mode->rows);
     else if (const auto graphics = information.graphics_mode())
-        text_screen().open(direct<volatile u32>(Hpa{graphics->address}), graphics->pitch / 4,
-                           graphics->width, graphics->height);
+        text_screen().open(direct<volatile u8>(Hpa{graphics->address}), graphics->pixel,
+                           graphics->pitch, graphics->width, graphics->height);
     log("Skep hv {}", HV_VERSION);
     read_memory_map(information);
     const Hpa pool_start = kHvBase + kImageSize;

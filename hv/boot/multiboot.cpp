@@ -144,18 +144,19 @@ std::optional<TextMode> BootInformation::text_mode() const {
 }
 
 std::optional<GraphicsMode> BootInformation::graphics_mode() const {
-    constexpr u32 kRgb = 1, kBits = 32, kMost = 16384, kLeast = 64;
+    constexpr u32 kRgb = 1, kMost = 16384, kLeast = 64;
     std::optional<GraphicsMode> found;
     for_each_tag([&](const Tag& tag) {
         if (tag.type != TagType::Framebuffer)
             return;
         const u64 address = tag.quad(0);
         const u32 pitch = tag.word(8), width = tag.word(12), height = tag.word(16);
-        if ((tag.word(20) & 0xffff) == (kRgb << 8 | kBits) && width >= kLeast && width <= kMost &&
-            height >= kLeast && height <= kMost && pitch >= 4 * width && pitch <= 8 * kMost &&
-            is_aligned(address | pitch, 4) && address < u64{1} << 32 &&
+        const u32 bits = tag.word(20) & 0xff, pixel = bits / 8, kind = tag.word(20) >> 8 & 0xff;
+        if (kind == kRgb && (bits == 24 || bits == 32) && width >= kLeast && width <= kMost &&
+            height >= kLeast && height <= kMost && pitch >= pixel * width && pitch <= 8 * kMost &&
+            (bits == 24 || is_aligned(address | pitch, 4)) && address < u64{1} << 32 &&
             u64{pitch} * height <= (u64{1} << 32) - address)
-            found = GraphicsMode{static_cast<u32>(address), pitch, width, height};
+            found = GraphicsMode{static_cast<u32>(address), pixel, pitch, width, height};
     });
     return found;
 }

@@ -48,9 +48,9 @@ struct TextMode {
     u32 address, columns, rows;
 };
 
-// A graphical mode of 32 bits a pixel, below 4 GiB.
+// A graphical mode of 24 or 32 bits a pixel, below 4 GiB.
 struct GraphicsMode {
-    u32 address, pitch, width, height;
+    u32 address, pixel, pitch, width, height;  // a pixel, a line: in bytes
 };
 
 struct MemoryRange {

@@ -63,7 +63,7 @@ std::vector<MemoryRange> ranges_of(const BootInformation& information) {
 
 constexpr u64 kMiB = 1 << 20;
 
-TEST(Multiboot, GraphicsModeIs32BitsBelow4GiB) {
+TEST(Multiboot, GraphicsModeIs24Or32BitsBelow4GiB) {
     const auto mode = [](u64 address, u32 pitch, u32 width, u32 height, u32 kind) {
         std::vector<u8> body(24);
         std::memcpy(&body[0], &address, 8);
@@ -80,7 +80,12 @@ TEST(Multiboot, GraphicsModeIs32BitsBelow4GiB) {
     EXPECT_EQ(found->pitch, 4096u);
     EXPECT_EQ(found->width, 1000u);
     EXPECT_EQ(found->height, 768u);
-    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 768, 0x118)) << "24 bits";
+    EXPECT_EQ(found->pixel, 4u);
+    const auto narrow = mode(0x8000'0001, 3001, 1000, 768, 0x118);
+    ASSERT_TRUE(narrow);
+    EXPECT_EQ(narrow->pixel, 3u);
+    EXPECT_FALSE(mode(0x8000'0000, 2999, 1000, 768, 0x118)) << "lines overlap";
+    EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 768, 0x110)) << "16 bits";
     EXPECT_FALSE(mode(0x8000'0000, 4096, 1000, 768, 0x020)) << "indexed";
     EXPECT_FALSE(mode(0x8000'0000, 3996, 1000, 768, 0x120)) << "lines overlap";
     EXPECT_FALSE(mode(0x8000'0002, 4096, 1000, 768, 0x120)) << "pixels are not aligned";

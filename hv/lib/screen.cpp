@@ -5,8 +5,9 @@
 namespace skep::hv {
 
 namespace {
-constexpr u16 kLightGrey = 0x0700;  // on black
-constexpr u32 kLightGreyPixel = 0xaa'aaaa;
+constexpr u16 kLightGrey = 0x0700;    // on black
+constexpr u8 kLightGreyLevel = 0xaa;  // of each colour
+constexpr u32 kLightGreyPixel = kLightGreyLevel * 0x1'0101;
 }  // namespace
 
 TextScreen& text_screen() {
@@ -23,9 +24,10 @@ void TextScreen::open(volatile u16* cells, u32 columns, u32 rows) {
     shown_ = true;
 }
 
-void TextScreen::open(volatile u32* pixels, u32 stride, u32 width, u32 height) {
+void TextScreen::open(volatile u8* pixels, u32 pixel, u32 pitch, u32 width, u32 height) {
     pixels_ = pixels;
-    stride_ = stride;
+    pixel_ = pixel;
+    pitch_ = pitch;
     open(nullptr, width / kCellWidth, height / kCellHeight);
 }
 
@@ -35,9 +37,15 @@ void TextScreen::draw(u32 column, u32 row, char c) const {
         return;
     }
     for (u32 y = 0; y < kCellHeight; ++y) {
-        volatile u32* line = pixels_ + (row * kCellHeight + y) * stride_ + column * kCellWidth;
-        for (u32 x = 0; x < kCellWidth; ++x)
-            line[x] = glyph_dot(c, x, y) ? kLightGreyPixel : 0;
+        volatile u8* at = pixels_ + (row * kCellHeight + y) * pitch_ + column * kCellWidth * pixel_;
+        for (u32 x = 0; x < kCellWidth; ++x, at += pixel_) {
+            const bool set = glyph_dot(c, x, y);
+            if (pixel_ == sizeof(u32))
+                *reinterpret_cast<volatile u32*>(at) = set ? kLightGreyPixel : 0;
+            else
+                for (u32 i = 0; i < pixel_; ++i)
+                    at[i] = set ? kLightGreyLevel : 0;
+        }
     }
 }
 

@@ -57,7 +57,7 @@ std::string_view screen_line() {
         return {text, mode->columns};
     }
     const auto mode = information().graphics_mode();
-    if (!mode)
+    if (!mode || mode->pixel != sizeof(u32))
         return {};
     const auto* pixels = reinterpret_cast<const volatile u32*>(u64{mode->address});
     const u32 columns = std::min<u32>(mode->width / kCellWidth, sizeof text);
