@@ -79,7 +79,24 @@ Nanoseconds thread_time(const Thread& t) {
     return t.cpu_time.total(monotonic_now());
 }
 
-IntervalTimer read_alarm(Process& p) {
+Result<Itimer> itimer_argument(std::uint64_t which) {
+    if (which > static_cast<std::uint64_t>(Itimer::Profiling))
+        return fail(Errno::Inval);
+    return static_cast<Itimer>(which);
+}
+
+namespace {
+CpuAlarm& cpu_alarm(Process& p, Itimer which) {
+    return which == Itimer::Virtual ? p.virtual_alarm : p.profiling_alarm;
+}
+}  // namespace
+
+IntervalTimer read_alarm(Process& p, Itimer which) {
+    if (which != Itimer::Real) {
+        const CpuAlarm::Setting setting = cpu_alarm(p, which).get();
+        return {to_timeval(static_cast<std::int64_t>(setting.interval)),
+                to_timeval(static_cast<std::int64_t>(setting.left))};
+    }
     const Nanoseconds now = monotonic_now();
     Nanoseconds left = 0;
     if (p.alarm.armed())
@@ -88,8 +105,10 @@ IntervalTimer read_alarm(Process& p) {
             to_timeval(static_cast<std::int64_t>(left))};
 }
 
-void set_alarm(Process& p, Nanoseconds value, Nanoseconds interval) {
+void set_alarm(Process& p, Nanoseconds value, Nanoseconds interval, Itimer which) {
     const MutexGuard guard(p.alarm_lock);
+    if (which != Itimer::Real)
+        return cpu_alarm(p, which).set({value, interval});
     p.alarm.cancel();
     p.alarm_interval = interval;
     if (value)

@@ -53,8 +53,14 @@ Result<> sleep_until_signal(Nanoseconds deadline, UserAddr remaining);
 
 Nanoseconds thread_time(const Thread&);
 
-// ITIMER_REAL
-IntervalTimer read_alarm(Process&);
-void set_alarm(Process&, Nanoseconds value, Nanoseconds interval);
+// setitimer(2)'s, by their numbers, alike in both.
+enum class Itimer : std::uint64_t {
+    Real,
+    Virtual,
+    Profiling
+};
+Result<Itimer> itimer_argument(std::uint64_t which);  // Inval
+IntervalTimer read_alarm(Process&, Itimer = Itimer::Real);
+void set_alarm(Process&, Nanoseconds value, Nanoseconds interval, Itimer = Itimer::Real);
 
 }  // namespace skep::kernel::abi

@@ -93,6 +93,8 @@ void release_orphans(ProcessGroup& group) {
 
 void end_process(Thread& me, Process& p) {
     p.alarm.cancel();
+    p.virtual_alarm.cancel();
+    p.profiling_alarm.cancel();
     p.posix_timers.clear();
     sysv::undo_semaphores(p.id);
     release_vfork_parent(p);

@@ -7,6 +7,7 @@
 #include <kernel/base/vector.hpp>
 #include <kernel/event/source.hpp>
 #include <kernel/mm/vm_map.hpp>
+#include <kernel/proc/cpu_alarm.hpp>
 #include <kernel/proc/posix_timers.hpp>
 #include <kernel/proc/signal_state.hpp>
 #include <kernel/sched/clock.hpp>
@@ -160,10 +161,11 @@ class Process : public RefCounted,
     bool traced = false;                        // by its parent (trace.hpp)
     Signal trace_signal = Signal::None;  // what the tracer lets through when it resumes the process
 
-    // ITIMER_REAL; set under alarm_lock.
+    // setitimer(2)'s; set under alarm_lock.
     Mutex alarm_lock{"Process alarm"};
     Nanoseconds alarm_interval = 0;
     Timer alarm{on_alarm, this};
+    CpuAlarm virtual_alarm{*this, Signal::VtAlrm}, profiling_alarm{*this, Signal::Prof};
     PosixTimers posix_timers{*this};
 
     std::uint64_t limit(Limit which) {

@@ -75,6 +75,7 @@ inline constexpr LockKind kSpinLocks[] = {
     {"SignalFd"},
     {"TimerFd"},
     {"PosixTimer"},
+    {"CpuAlarm"},
     {"socket"},
     {"network work"},
     {"vcpu wake"},

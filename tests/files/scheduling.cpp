@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -178,6 +179,35 @@ void cpu_clocks() {
     CHECK(seconds(usage.ru_utime) + seconds(usage.ru_stime) + 0.000002 >= last);
 }
 
+std::atomic<int> alarms;
+
+// Alarms of processor time come to who works, not to who sleeps.
+void cpu_alarms() {
+    CHECK(in_child([] {
+              for (const auto& [which, signal] :
+                   {std::pair{ITIMER_PROF, SIGPROF}, std::pair{ITIMER_VIRTUAL, SIGVTALRM}}) {
+                  alarms = 0;
+                  CHECK(::signal(signal, [](int) { alarms++; }) != SIG_ERR);
+                  const itimerval often{{0, 20'000}, {0, 20'000}};
+                  const double before = own_seconds();
+                  CHECK(::setitimer(which, &often, nullptr) == 0);
+                  const timespec pause{0, 60'000'000};
+                  ::nanosleep(&pause, nullptr);
+                  CHECK(alarms == 0 || own_seconds() - before > 0.01);
+                  while (alarms < 3) {
+                  }
+                  CHECK(own_seconds() - before > 0.03);  // Linux counts in ticks
+                  itimerval old{};
+                  const itimerval off{};
+                  CHECK(::setitimer(which, &off, &old) == 0);
+                  CHECK(old.it_interval.tv_usec == 20'000 && old.it_value.tv_sec == 0);
+                  CHECK(::getitimer(which, &old) == 0);
+                  CHECK(old.it_value.tv_sec == 0 && old.it_value.tv_usec == 0);
+              }
+              CHECK_ERROR(::syscall(SYS_getitimer, 3, nullptr), EINVAL);
+          }) == 0);
+}
+
 // A sample comes every five seconds.
 void load_averages() {
     const Shared start;
@@ -206,10 +236,8 @@ void load_averages() {
 }  // namespace
 
 const Case scheduling_cases[] = {
-    {"nice_shares", nice_shares},
-    {"nice_values", nice_values},
-    {"cpu_clocks", cpu_clocks},
-    {"load_averages", load_averages},
+    {"nice_shares", nice_shares}, {"nice_values", nice_values},     {"cpu_clocks", cpu_clocks},
+    {"cpu_alarms", cpu_alarms},   {"load_averages", load_averages},
 };
 const unsigned scheduling_case_count = std::size(scheduling_cases);
 

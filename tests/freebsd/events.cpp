@@ -188,6 +188,25 @@ bool timers() {
     return true;
 }
 
+// setitimer(ITIMER_PROF): SIGPROF after 5 ms of work.
+bool profiling_alarm() {
+    const std::uint32_t prof[4] = {1u << 26};
+    std::uint32_t old[4];
+    EXPECT_CALL(sys(340, 1, prof, old), 0);  // SIG_BLOCK
+    const Time once[2] = {{0, 0}, {0, 5000}};
+    EXPECT_CALL(sys(83, 2, once, 0), 0);
+    Time left[2] = {};
+    EXPECT_CALL(sys(86, 2, left), 0);
+    EXPECT(left[1].seconds == 0 && left[1].nanoseconds <= 5000);
+    std::uint32_t waiting[4] = {};
+    while (!(waiting[0] & prof[0]))
+        EXPECT_CALL(sys(343, waiting), 0);
+    EXPECT_CALL(sys(346, prof, 0), 27);
+    EXPECT_CALL(sys(83, 3, once, 0), -kEinval);
+    EXPECT_CALL(sys(340, 3, old, 0), 0);
+    return true;
+}
+
 bool randomness() {
     std::uint64_t bytes[2] = {};
     EXPECT_CALL(sys(563, bytes, sizeof bytes, 0), 16);
@@ -204,6 +223,7 @@ void event_cases() {
                           {"clocks", clocks},
                           {"eventfd_timerfd", event_descriptors},
                           {"ktimer", timers},
+                          {"itimer_prof", profiling_alarm},
                           {"getrandom", randomness}};
     run_cases(cases, sizeof cases / sizeof cases[0]);
 }

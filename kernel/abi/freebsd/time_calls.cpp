@@ -137,31 +137,24 @@ Returns settimeofday(Arguments a) {
     return 0;
 }
 
-constexpr std::int32_t kItimerReal = 0, kItimerProf = 2;
+Result<abi::Itimer> itimer_argument(std::uint64_t which) {
+    return abi::itimer_argument(static_cast<std::uint32_t>(which));
+}
 
 Returns getitimer(Arguments a) {
-    const auto which = static_cast<std::int32_t>(a[0]);
-    if (which < kItimerReal || which > kItimerProf)
-        return fail(Errno::Inval);
-    SKEP_TRY(copy_out(
-        a[1], which == kItimerReal ? abi::read_alarm(current_process()) : abi::IntervalTimer{}));
+    const abi::Itimer which = SKEP_TRY(itimer_argument(a[0]));
+    SKEP_TRY(copy_out(a[1], abi::read_alarm(current_process(), which)));
     return 0;
 }
 
 Returns setitimer(Arguments a) {
-    const auto which = static_cast<std::int32_t>(a[0]);
-    if (which < kItimerReal || which > kItimerProf)
-        return fail(Errno::Inval);
+    const abi::Itimer which = SKEP_TRY(itimer_argument(a[0]));
     Process& me = current_process();
-    const abi::IntervalTimer old =
-        which == kItimerReal ? abi::read_alarm(me) : abi::IntervalTimer{};
+    const abi::IntervalTimer old = abi::read_alarm(me, which);
     if (a[1]) {
         const Nanoseconds interval = SKEP_TRY(abi::copy_in_timeval(a[1]));
         const Nanoseconds value = SKEP_TRY(abi::copy_in_timeval(a[1] + sizeof(abi::Timeval)));
-        if (which == kItimerReal)
-            abi::set_alarm(me, value, interval);
-        else if (value)
-            return fail(Errno::Inval);
+        abi::set_alarm(me, value, interval, which);
     }
     if (a[2])
         SKEP_TRY(copy_out(a[2], old));
@@ -170,8 +163,8 @@ Returns setitimer(Arguments a) {
 
 constexpr Syscall kCalls[] = {
     {83, "setitimer", 3, setitimer, SyscallStatus::Partial,
-     "ITIMER_REAL only; the others can be stopped"},
-    {86, "getitimer", 2, getitimer, SyscallStatus::Partial, "ITIMER_REAL only"},
+     "ITIMER_VIRTUAL counts the kernel's time too"},
+    {86, "getitimer", 2, getitimer},
     {116, "gettimeofday", 2, gettimeofday},
     {122, "settimeofday", 2, settimeofday, SyscallStatus::Partial, "no time zones"},
     {232, "clock_gettime", 2, clock_gettime},

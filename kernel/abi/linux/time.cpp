@@ -126,23 +126,19 @@ Returns time(Arguments a) {
     return now;
 }
 
-constexpr std::uint64_t kItimerReal = 0;
-
 Returns getitimer(Arguments a) {
-    if (a[0] != kItimerReal)
-        return fail(Errno::Inval);
-    SKEP_TRY(copy_out(a[1], abi::read_alarm(current_process())));
+    const abi::Itimer which = SKEP_TRY(abi::itimer_argument(a[0]));
+    SKEP_TRY(copy_out(a[1], abi::read_alarm(current_process(), which)));
     return 0;
 }
 
 Returns setitimer(Arguments a) {
-    if (a[0] != kItimerReal)
-        return fail(Errno::Inval);
+    const abi::Itimer which = SKEP_TRY(abi::itimer_argument(a[0]));
     Process& me = current_process();
-    const abi::IntervalTimer old = abi::read_alarm(me);
+    const abi::IntervalTimer old = abi::read_alarm(me, which);
     const Nanoseconds interval = a[1] ? SKEP_TRY(copy_in_timeval(a[1])) : 0;
     const Nanoseconds value = a[1] ? SKEP_TRY(copy_in_timeval(a[1] + sizeof(LinuxTimeval))) : 0;
-    abi::set_alarm(me, value, interval);
+    abi::set_alarm(me, value, interval, which);
     if (a[2])
         SKEP_TRY(copy_out(a[2], old));
     return 0;
@@ -157,9 +153,10 @@ Returns alarm(Arguments a) {
 
 constexpr Syscall kCalls[] = {
     {35, "nanosleep", 2, nanosleep},
-    {36, "getitimer", 2, getitimer, SyscallStatus::Partial, "ITIMER_REAL only"},
+    {36, "getitimer", 2, getitimer},
     {37, "alarm", 1, alarm},
-    {38, "setitimer", 3, setitimer, SyscallStatus::Partial, "ITIMER_REAL only"},
+    {38, "setitimer", 3, setitimer, SyscallStatus::Partial,
+     "ITIMER_VIRTUAL counts the kernel's time too"},
     {96, "gettimeofday", 2, gettimeofday},
     {164, "settimeofday", 2, settimeofday, SyscallStatus::Partial, "no time zones"},
     {201, "time", 1, time},
