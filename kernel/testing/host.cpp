@@ -2,8 +2,8 @@
 // of "physical" memory, log to stderr, panic as abort (so that death tests and sanitizers see it).
 #include <kernel/base/format.hpp>
 #include <kernel/mm/frame.hpp>
-#include <kernel/mm/physical.hpp>
 #include <kernel/mm/heap.hpp>
+#include <kernel/mm/physical.hpp>
 #include <kernel/mm/user.hpp>
 #include <kernel/sched/clock.hpp>
 #include <kernel/sched/thread_impl.hpp>

@@ -41,6 +41,7 @@ class Shared {
     }
     ~Shared() { ::munmap(word_, 4096); }
     std::atomic<int>& operator*() const { return *word_; }
+    std::atomic<int>* operator->() const { return word_; }
 
   private:
     std::atomic<int>* word_;
@@ -51,8 +52,8 @@ int own_nice() {
     return ::getpriority(PRIO_PROCESS, 0);
 }
 
-// A child that uses the first CPU as much as it can, once `start` says so.
-pid_t busy_child(int nice, const Shared& start) {
+// A child that uses the first CPU as much as it can, once `start` says so, and counts what it did.
+pid_t busy_child(int nice, const Shared& start, const Shared& work) {
     const pid_t child = ::fork();
     CHECK(child >= 0);
     if (child)
@@ -66,6 +67,9 @@ pid_t busy_child(int nice, const Shared& start) {
     while (!*start)
         ::sched_yield();
     for (;;) {
+        for (int i = 0; i < 1000; i++)
+            asm volatile("");
+        work->fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -75,30 +79,27 @@ double seconds_of(pid_t child) {
     return cpu_seconds(clock);
 }
 
-// Both want all of one CPU: the nicer one gets much less, and not nothing.
+// Both want all of one CPU: the nicer one gets much less, and not nothing. By work, as time counts
+// also while something below takes the CPU away.
 void nice_shares() {
-    const Shared start;
-    const pid_t plain = busy_child(own_nice(), start), nice = busy_child(19, start);
-    // From here on: what was used before does not count.
+    const Shared start, plain_work, nice_work;
+    const pid_t plain = busy_child(own_nice(), start, plain_work),
+                nice = busy_child(19, start, nice_work);
     while (::getpriority(PRIO_PROCESS, static_cast<id_t>(nice)) != 19)
         ::sched_yield();
-    const double plain_before = seconds_of(plain), nice_before = seconds_of(nice);
+    const double before = seconds_of(plain) + seconds_of(nice);
     *start = 1;
-    double plain_time = 0, nice_time = 0;
     const timespec pause{0, 20'000'000};
-    while (plain_time + nice_time < 3) {
+    while (seconds_of(plain) + seconds_of(nice) < before + 3)
         ::nanosleep(&pause, nullptr);
-        plain_time = seconds_of(plain) - plain_before;
-        nice_time = seconds_of(nice) - nice_before;
-    }
     for (const pid_t child : {plain, nice}) {
         ::kill(child, SIGKILL);
         CHECK(::waitpid(child, nullptr, 0) == child);
     }
-    CHECK(nice_time > 0.005);
-    if (plain_time < 4 * nice_time)
-        throw std::runtime_error("plain: " + std::to_string(plain_time) +
-                                 " s, nice 19: " + std::to_string(nice_time) + " s");
+    CHECK(*nice_work > 0);
+    if (*plain_work / 3 < *nice_work)
+        throw std::runtime_error("plain did " + std::to_string(*plain_work) + ", nice 19 " +
+                                 std::to_string(*nice_work));
 }
 
 int nice_in_proc() {
@@ -155,8 +156,8 @@ void nice_values() {
 
 // The time of a thread that never leaves its CPU goes on, and is seen from elsewhere.
 void cpu_clocks() {
-    const Shared start;
-    const pid_t child = busy_child(own_nice(), start);
+    const Shared start, work;
+    const pid_t child = busy_child(own_nice(), start, work);
     *start = 1;
     const double before = seconds_of(child);
     while (seconds_of(child) < before + 0.05)
@@ -210,8 +211,8 @@ void cpu_alarms() {
 
 // A sample comes every five seconds.
 void load_averages() {
-    const Shared start;
-    const pid_t child = busy_child(own_nice(), start);
+    const Shared start, work;
+    const pid_t child = busy_child(own_nice(), start, work);
     *start = 1;
     double loads[3] = {};
     const timespec pause{0, 100'000'000};

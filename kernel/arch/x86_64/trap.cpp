@@ -7,8 +7,8 @@
 #include <kernel/base/symbols.hpp>
 #include <kernel/dev/interrupt_impl.hpp>
 #include <kernel/mm/address_space.hpp>
-#include <kernel/mm/layout.hpp>
 #include <kernel/mm/heap.hpp>
+#include <kernel/mm/layout.hpp>
 #include <kernel/proc/user_entry.hpp>
 #include <kernel/sched/scheduler.hpp>
 
