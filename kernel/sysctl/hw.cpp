@@ -79,6 +79,7 @@ constexpr Node kHw[] = {
      .type = Type::UnsignedLong,
      .format = "LU",
      .read = read_page_sizes},
+    tree_node(258, "hv", hv_nodes),
 };
 
 // --- vm ---

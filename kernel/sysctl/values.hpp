@@ -47,6 +47,6 @@ constexpr Node tree_node(std::int32_t number, std::string_view name,
 
 // Of the topics' files.
 extern const std::span<const Node> kern_nodes, kern_proc_nodes, hw_nodes, vm_nodes, user_nodes,
-    net_nodes, machdep_nodes, posix_nodes, security_nodes, vfs_nodes, debug_nodes;
+    hv_nodes, net_nodes, machdep_nodes, posix_nodes, security_nodes, vfs_nodes, debug_nodes;
 
 }  // namespace skep::kernel::sysctl

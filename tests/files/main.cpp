@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <span>
@@ -63,6 +64,9 @@ bool run(const Case& one) {
 int main(int argc, char** argv) {
     using namespace skep::files_test;
     const bool list = argc == 2 && std::string_view(argv[1]) == "--list";
+    // Who starts programs in the background or by nohup(1) has them ignore these.
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT})
+        ::signal(number, SIG_DFL);
     bool good = true;
     for (const std::span<const Case> cases :
          {std::span(file_cases, file_case_count), std::span(memory_cases, memory_case_count),

@@ -340,6 +340,25 @@ bool memory_figures() {
     return true;
 }
 
+// The tests run under hv.
+bool hypervisor() {
+    std::uint64_t size = sizeof buffer;
+    EXPECT_CALL(by_name("hw.hv.name", buffer, &size), 0);
+    EXPECT_CALL(buffer[0] == 'h' && buffer[1] == 'v' && buffer[2] == '/', 1);
+    for (const char* name : {"hw.hv.hypercalls", "hw.hv.pool_frames_free", "hw.hv.memory"}) {
+        std::uint64_t value = 0;
+        size = sizeof value;
+        EXPECT_CALL(by_name(name, &value, &size), 0);
+        EXPECT_CALL(size, 8);
+        EXPECT_CALL(value > 0, 1);
+    }
+    std::uint64_t exits = ~0ull;
+    size = sizeof exits;
+    EXPECT_CALL(by_name("hw.hv.guest_exits.io", &exits, &size), 0);
+    EXPECT_CALL(exits, 0);
+    return true;
+}
+
 // kern.proc.{env,auxv,vmmap,filedesc,cwd}, as procstat(1) and fstat(1) ask.
 long of_me(std::int32_t what, void* to, std::uint64_t* size) {
     const std::int32_t name[] = {1, 14, what, -1};
@@ -468,6 +487,7 @@ void sysctl_cases() {
         {"process_arguments", arguments_of_a_process},
         {"process_places", places_of_a_process},
         {"sysctl_memory", memory_figures},
+        {"sysctl_hypervisor", hypervisor},
         {"vfs_conflist", file_system_kinds},
         {"devname", names_of_devices},
         {"process_terminal", terminals_of_processes},

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -336,6 +337,35 @@ void memory_comes_back() {
     REQUIRE(memory_is_back(before));
 }
 
+std::uint64_t hv_counter(const std::string& name) {
+    std::ifstream file("/proc/hv");
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with(name + " "))
+            return std::stoull(line.substr(name.size() + 1));
+    }
+    REQUIRE(false && "no such counter");
+    return 0;
+}
+
+// hv's counters, as the kernel shows them.
+void counters() {
+    const std::uint64_t vms = hv_counter("vms"), vcpus = hv_counter("vcpus"),
+                        io_exits = hv_counter("guest_exits.io"),
+                        hypercalls = hv_counter("hypercalls");
+    {
+        Guest guest("test-counters");
+        guest.load(io_code());
+        REQUIRE(hv_counter("vms") == vms + 1);
+        REQUIRE(hv_counter("vcpus") == vcpus + 1);
+        REQUIRE(exits_by_port(guest, 0x10));
+        REQUIRE(exits_by_port(guest, 0x10));
+    }
+    REQUIRE(hv_counter("guest_exits.io") == io_exits + 2);
+    REQUIRE(hv_counter("hypercalls") > hypercalls);
+    REQUIRE(hv_counter("vms") == vms);
+    REQUIRE(hv_counter("pool_frames_free") < hv_counter("pool_frames_total"));
+}
+
 // More vCPUs than hv's own memory is for: it gets the kernel's, which is free again with the
 // guests.
 void hv_gets_more_memory() {
@@ -414,6 +444,7 @@ constexpr Case kCases[] = {
     {"triple_fault", triple_fault},
     {"refusals", refusals},
     {"memory_comes_back", memory_comes_back},
+    {"counters", counters},
     {"hv_gets_more_memory", hv_gets_more_memory},
     {"killed_in_the_guest", killed_in_the_guest},
     {"destroyed_while_running", destroyed_while_running},

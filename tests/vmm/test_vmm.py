@@ -6,7 +6,7 @@ from demo.command import run
 from devtool import builder
 
 CASES = ["io", "mmio", "timer", "msi_wakes_halted", "msi_reaches_running", "kick", "signals", "busy", "state", "siblings",
-         "dirty_log", "triple_fault", "refusals", "memory_comes_back", "hv_gets_more_memory", "killed_in_the_guest",
+         "dirty_log", "triple_fault", "refusals", "memory_comes_back", "counters", "hv_gets_more_memory", "killed_in_the_guest",
          "destroyed_while_running"]
 
 

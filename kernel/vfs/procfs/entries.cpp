@@ -306,6 +306,7 @@ constexpr ProcEntry kRoot[] = {
     {.name = "cmdline", .text = command_line},
     {.name = "cpuinfo", .text = cpuinfo},
     {.name = "filesystems", .text = filesystems},
+    {.name = "hv", .text = show_hypervisor},
     {.name = "loadavg", .text = loadavg},
     {.name = "meminfo", .text = meminfo},
     {.name = "mounts", .type = VnodeType::Symlink, .text = self_mounts_text},

@@ -1,3 +1,4 @@
+#include <kernel/arch/x86_64/hv_counters.hpp>
 #include <kernel/vfs/procfs/process_view.hpp>
 
 #include <kernel/arch/x86_64/cpu.hpp>
@@ -178,6 +179,22 @@ std::uint64_t view_idle_time(std::uint32_t number) {
     if (!idle)
         return 0;
     return idle->cpu_time.total(monotonic_now());
+}
+
+Result<> show_hypervisor(std::int32_t, TextBuilder& text) {
+    const auto counters = hv_counters();
+    if (!counters)
+        return counters.error() == Errno::NoEnt ? text.append("hypervisor none\n")
+                                                : fail(counters.error());
+    const abi::HostInfo& host = host_info();
+    SKEP_TRY(text.format("hypervisor {}\nmemory {}\n", static_cast<const char*>(host.name),
+                         host.hv_size));
+    for (const HvCounter& counter : kHvCounters)
+        SKEP_TRY(text.format("{} {}\n", counter.name, (*counters).*counter.value));
+    for (std::size_t reason = 0; reason < kHvExitNames.size(); reason++)
+        SKEP_TRY(text.format("guest_exits.{} {}\n", kHvExitNames[reason],
+                             counters->guest_exits[reason]));
+    return {};
 }
 
 Result<> show_cpu(std::uint32_t cpu, TextBuilder& text) {

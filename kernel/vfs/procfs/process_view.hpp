@@ -36,5 +36,7 @@ Result<Ref<FsContext>> fs_of(std::int32_t process);
 std::uint32_t view_cpu_count();
 std::uint64_t view_idle_time(std::uint32_t cpu);  // nanoseconds since boot
 Result<> show_cpu(std::uint32_t cpu, TextBuilder&);
+// A name and a value on each line; "hypervisor none" where there is none.
+Result<> show_hypervisor(std::int32_t, TextBuilder&);
 
 }  // namespace skep::kernel
